@@ -1,0 +1,82 @@
+# Every target works in a fresh clone: it makes the virtual environment and checks the machine first.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test up lint bench lock venv browser translations clean
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+TRANSLATIONS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
+TEST_PROCESSES ?= 2
+
+help: ## shows this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: venv translations ## makes the virtual environment and checks what is needed of the machine
+	@$(PYTHON) portal/embedded/system.py
+
+demo: setup ## loads the sample month, does the main job, serves the portal (SERVE=no: stops after the job)
+	@$(PYTHON) manage.py migrate --verbosity 0
+	@exec $(PYTHON) manage.py demo $(if $(filter no,$(SERVE)),--no-serve)
+
+up: setup ## serves the portal with its worker and scheduler
+	@$(PYTHON) manage.py migrate --verbosity 0
+	@exec $(PYTHON) manage.py serve
+
+test: setup browser ## passes every test
+	@exec $(PYTHON) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+
+lint: setup ## checks format, rules, types, imports, templates, migrations
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/djlint templates apps --quiet --check
+	$(VENV)/bin/djlint templates apps --quiet --lint
+	$(PYTHON) manage.py makemigrations --check --dry-run
+
+bench: setup ## measures; prints a line of JSON a figure
+	@exec $(PYTHON) -m tests.bench
+
+LOCK := $(VENV)/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+
+lock: venv ## resolves the dependencies anew
+	@$(PYTHON) -m pip install --quiet uv
+	@$(LOCK) --upgrade --extra dev --output-file requirements.lock
+	@$(LOCK) --constraint requirements.lock --output-file requirements-production.lock
+
+venv: $(INSTALLED)
+
+# A virtual environment that was interrupted half-way has no stamp and is made again.
+$(INSTALLED): requirements.lock
+	@set -eu; \
+	if ! [ -x $(PYTHON) ] || ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+		found=""; \
+		for candidate in python3 python3.12 python3.11 python3.13; do \
+			if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+				found="$$candidate"; break; \
+			fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo "Python 3.11 or later is needed: install python3.11 or python3.12 (and its venv package)." >&2; exit 1; \
+		fi; \
+		echo "Making the virtual environment with $$found ..." >&2; \
+		rm -rf $(VENV); \
+		"$$found" -m venv $(VENV) || { \
+			echo "The virtual environment could not be made: install the venv package of Python (Debian: python3-venv)." >&2; \
+			exit 1; }; \
+	fi; \
+	$(PYTHON) portal/embedded/install.py requirements.lock; \
+	touch $(INSTALLED)
+
+browser:
+	@$(PYTHON) portal/embedded/system.py --browser
+
+translations: $(TRANSLATIONS:.po=.mo)
+
+%.mo: %.po | $(INSTALLED)
+	@$(VENV)/bin/pybabel --quiet compile --domain django --input-file $< --output-file $@
+
+clean: ## removes the virtual environment and caches; the data in PORTAL_HOME stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,42 @@
+"""Each request of somebody signed in runs in one transaction, with the eyes of their organisation."""
+
+from collections.abc import Callable
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
+
+from apps.accounts.models import User
+from apps.core.tenancy import scope
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class TenantMiddleware:
+    """Opens the scope from the user's organisation, never from the address or a header.
+
+    Signing in and out runs outside of it: that needs the sessions, and nothing of a tenant.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if not isinstance(user, User) or _is_about_signing_in(request.path_info):
+            return self.get_response(request)
+        request.POST  # noqa: B018 - a slow client sends its body before the transaction opens
+        with scope(user.scope):
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> None:
+        """A view that raises leaves nothing behind."""
+        if connection.in_atomic_block:
+            connection.set_rollback(True)
+
+
+def _is_about_signing_in(path: str) -> bool:
+    try:
+        return resolve(path).route.startswith("accounts/")
+    except Resolver404:
+        return False

@@ -1,0 +1,128 @@
+"""Users, what their role lets them do, and the trail of what was changed by whom."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.tenancy import PROVIDER, Scope
+from apps.core.tenancy import Role as DatabaseRole
+from apps.organisations.models import Customer, Partner
+
+
+class Role(models.TextChoices):
+    """Who somebody is in the portal; the part before the underscore is the kind of organisation."""
+
+    PROVIDER_ADMIN = "provider_admin", _("Provider administrator")
+    PROVIDER_SUPPORT = "provider_support", _("Provider support")
+    PARTNER_ADMIN = "partner_admin", _("Partner administrator")
+    PARTNER_BILLING = "partner_billing", _("Partner billing")
+    PARTNER_READER = "partner_reader", _("Partner reader")
+    CUSTOMER_ADMIN = "customer_admin", _("Customer administrator")
+    CUSTOMER_READER = "customer_reader", _("Customer reader")
+
+
+class UserManager(BaseUserManager["User"]):
+    """Users are found by their e-mail address, whatever its case."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").lower())
+
+    def create_user(self, *, email: str, role: Role, password: str | None = None, **fields: Any) -> User:
+        """Make a user; without a password it must be set by the link of a reset."""
+        user = self.model(email=email.lower(), role=role, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser):
+    """Belongs to exactly one organisation: a customer, else a partner, else the provider."""
+
+    email = models.EmailField(_("e-mail"), unique=True)
+    full_name = models.CharField(_("name"), max_length=200, blank=True)
+    role = models.CharField(_("role"), max_length=20, choices=Role.choices)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, blank=True)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, null=True, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="accounts_user_role_fits_organisation",
+                condition=(
+                    models.Q(role__startswith="provider_", partner=None, customer=None)
+                    | models.Q(role__startswith="partner_", partner__isnull=False, customer=None)
+                    | models.Q(role__startswith="customer_", partner__isnull=False, customer__isnull=False)
+                ),
+            ),
+            models.CheckConstraint(
+                name="accounts_user_email_is_folded",
+                condition=models.Q(email=models.functions.Lower("email")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name or self.email
+
+    @property
+    def scope(self) -> Scope:
+        """What the database shows to this user."""
+        if self.customer_id:
+            return Scope(DatabaseRole.CUSTOMER, self.partner_id, self.customer_id)
+        if self.partner_id:
+            return Scope(DatabaseRole.PARTNER, self.partner_id)
+        return PROVIDER
+
+    @property
+    def is_provider(self) -> bool:
+        """Works for the provider."""
+        return self.partner_id is None
+
+    @property
+    def is_partner(self) -> bool:
+        """Works for a partner."""
+        return self.partner_id is not None and self.customer_id is None
+
+    @property
+    def is_customer(self) -> bool:
+        """Works for a customer."""
+        return self.customer_id is not None
+
+    @property
+    def may_change_surge(self) -> bool:
+        """Provider administrators only (R9)."""
+        return self.role == Role.PROVIDER_ADMIN
+
+
+class AuditEntry(models.Model):
+    """One change: who, when, what, from which value to which. Kept for ever, never changed."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, null=True)
+    at = models.DateTimeField(default=timezone.now)
+    by = models.CharField(max_length=254)
+    action = models.CharField(max_length=50)
+    subject = models.CharField(max_length=200)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+        indexes: ClassVar = [
+            models.Index(fields=["partner", "customer", "-at"], name="accounts_audit_newest")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"

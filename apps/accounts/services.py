@@ -1,0 +1,53 @@
+"""The doors for changes of users and of the audit trail."""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from apps.accounts.models import AuditEntry, Role, User
+from apps.core.problems import Refusal
+from apps.organisations.models import Customer
+
+type_of_value = dict[str, object] | list[object] | str | int | None
+
+
+class UserRefused(Refusal):
+    """A user cannot be made as asked."""
+
+
+@transaction.atomic
+def create_provider_admin(*, email: str, full_name: str = "") -> User:
+    """The first user of an installation, without a password: it is set by the link of a reset."""
+    address = email.strip().lower()
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise UserRefused(f"'{email}' is not an e-mail address") from None
+    if User.objects.filter(email=address).exists():
+        raise UserRefused(f"a user with the e-mail address {address} exists already")
+    user = User.objects.create_user(email=address, role=Role.PROVIDER_ADMIN, full_name=full_name)
+    record_change(by="command line", action="user.created", subject=address, after={"role": user.role})
+    return user
+
+
+def record_change(
+    *,
+    by: User | str,
+    action: str,
+    subject: str,
+    customer: Customer | None = None,
+    before: type_of_value = None,
+    after: type_of_value = None,
+    reason: str = "",
+) -> None:
+    """Add to the audit trail. Belongs into the transaction of the change."""
+    AuditEntry.objects.create(
+        partner_id=customer.partner_id if customer else None,
+        customer=customer,
+        by=by.email if isinstance(by, User) else by,
+        action=action,
+        subject=subject,
+        before=before,
+        after=after,
+        reason=reason,
+    )

@@ -1,0 +1,109 @@
+"""Numbers, money, days and periods as people read them, in the language of the page."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from django.utils.dates import MONTHS_3, MONTHS_ALT, WEEKDAYS
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext, pgettext
+
+from apps.core.domain.money import minor_digits, plain_text
+from apps.core.domain.periods import Period
+
+MINUS = "\N{MINUS SIGN}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
+EN_DASH = "\N{EN DASH}"
+
+# Months of papers are English capitals in every language, as on the invoices of the trade: 17-APR-2023.
+_PAPER_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+
+
+def number(value: int | Decimal, *, decimals: int | None = None) -> str:
+    """A number with grouped thousands and a true minus; without ``decimals`` as many digits as it has."""
+    exact = Decimal(value)
+    text = plain_text(exact) if decimals is None else f"{exact:.{decimals}f}"
+    _, _, fraction = text.partition(".")
+    shown = number_format(text.lstrip("-"), decimal_pos=len(fraction), use_l10n=True, force_grouping=True)
+    negative = text.startswith("-") and any(digit in "123456789" for digit in text)
+    return f"{MINUS}{shown}" if negative else shown
+
+
+def signed(value: int | Decimal) -> str:
+    """A difference: ``+3``, ``−3``, ``0``."""
+    return f"+{number(value)}" if value > 0 else number(value)
+
+
+def amount(value: Decimal, currency: str) -> str:
+    """An amount of money with the currency's minor digits (more where a unit price has more), without the currency."""
+    _, _, fraction = plain_text(value).partition(".")
+    return number(value, decimals=max(minor_digits(currency), len(fraction)))
+
+
+def money(value: Decimal, currency: str) -> str:
+    """An amount with its currency: ``1,234.50 USD``."""
+    return f"{amount(value, currency)}{NO_BREAK}{currency}"
+
+
+def money_html(value: Decimal, currency: str) -> SafeString:
+    """An amount with its currency in a quieter tone."""
+    return format_html(
+        '<span class="money">{} <span class="money-currency">{}</span></span>',
+        amount(value, currency),
+        currency,
+    )
+
+
+def _written(value: date, pattern: str) -> str:
+    short = str(MONTHS_3[value.month])
+    return pattern % {
+        "weekday": WEEKDAYS[value.weekday()],
+        "day": value.day,
+        "month": MONTHS_ALT[value.month],
+        "short": short.title() if (get_language() or "en").startswith("en") else short,
+        "number": value.month,
+        "year": value.year,
+    }
+
+
+def day(value: date) -> str:
+    """A day in a column or a sentence: ``9 Jun 2024``."""
+    # Translators: a short date; also %(month)s (long name) and %(number)s (of the month) may be used.
+    return _written(value, pgettext("date", "%(day)s %(short)s %(year)s"))
+
+
+def day_short(value: date) -> str:
+    """A day where the year is known: ``9 Jun``."""
+    return _written(value, pgettext("date", "%(day)s %(short)s"))
+
+
+def day_long(value: date) -> str:
+    """A day with its weekday: ``Sunday 9 June 2024``."""
+    return _written(value, pgettext("date", "%(weekday)s %(day)s %(month)s %(year)s"))
+
+
+def period(value: Period) -> str:
+    """A period of days: ``9 Jun – 8 Jul 2024``."""
+    if value.first == value.last:
+        return day(value.first)
+    first = day_short(value.first) if value.first.year == value.last.year else day(value.first)
+    return f"{first} {EN_DASH} {day(value.last)}"
+
+
+def paper_day(value: date) -> str:
+    """A day as invoices write it: ``17-APR-2023``."""
+    return f"{value.day:02}-{_PAPER_MONTHS[value.month - 1]}-{value.year:04}"
+
+
+def paper_period(value: Period) -> str:
+    """A period as invoices write it: ``17-APR-2023 to 16-MAY-2023``."""
+    return gettext("%(first)s to %(last)s") % {"first": paper_day(value.first), "last": paper_day(value.last)}
+
+
+def moment(value: datetime) -> str:
+    """A moment, in UTC: ``9 Jun 2024, 14:05 UTC``."""
+    in_utc = value.astimezone(UTC)
+    return pgettext("date", "%(day)s, %(time)s UTC") % {"day": day(in_utc), "time": f"{in_utc:%H:%M}"}

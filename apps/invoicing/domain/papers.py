@@ -1,0 +1,89 @@
+"""From charges to the lines and the total of a paper (R14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from apps.catalogue.domain.charges import Charge, ChargeKind
+from apps.catalogue.domain.prices import Price, PriceList
+from apps.core.domain.money import round_to_minor_unit
+from apps.core.domain.periods import ONE_DAY, Period
+
+_ORDER = {kind: position for position, kind in enumerate(ChargeKind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A charge with its price and what it comes to, rounded once."""
+
+    charge: Charge
+    price: Price
+    amount: Decimal
+    original_period: Period | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sum of the lines, tax on it, and both together."""
+
+    subtotal: Decimal
+    taxes: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """What is to be paid; negative: what is paid back."""
+        return self.subtotal + self.taxes
+
+
+def line_amount(charge: Charge, price: Price, currency: str) -> Decimal:
+    """``quantity × unit price × (1 − discount) × share``, exact until it is rounded once (R14)."""
+    exact = (
+        Fraction(charge.quantity)
+        * Fraction(price.unit_price)
+        * (1 - Fraction(price.discount_pct) / 100)
+        * charge.share
+    )
+    return round_to_minor_unit(exact, currency)
+
+
+def price_charges(charges: Iterable[Charge], prices: PriceList) -> list[Line]:
+    """The lines in the order in which they stand on a paper; charges of quantity 0 are left out and need no price.
+
+    Raises:
+        MissingPriceError: a SKU has no price on the day that counts.
+    """
+    lines = [
+        Line(charge, price, line_amount(charge, price, prices.currency))
+        for charge in charges
+        if charge.quantity
+        for price in (prices.on(charge.sku, charge.price_day),)
+    ]
+    return sorted(lines, key=_place)
+
+
+def _place(line: Line) -> tuple[str, int, str, date]:
+    """By subscription, then overage, usage, recurring, other, then SKU, then first day."""
+    charge = line.charge
+    return (charge.subscription, _ORDER[charge.kind], charge.sku, charge.period.first)
+
+
+def add_up(lines: Sequence[Line], *, tax_rate_pct: Decimal, currency: str) -> Totals:
+    """Tax is calculated once, on the sum of the rounded lines (R14)."""
+    subtotal = sum((line.amount for line in lines), round_to_minor_unit(Decimal(0), currency))
+    return Totals(subtotal, round_to_minor_unit(subtotal * tax_rate_pct / 100, currency))
+
+
+def days_looked_at(cycle: Period, previous: Period | None) -> Period:
+    """The days whose recurring charges the invoice of ``cycle`` carries (R14).
+
+    From the day after its first to the day after its last; its first day too when nothing was active on the day
+    before. ``previous`` is the cycle invoiced before, None where there is none. So every day is looked at once.
+    """
+    day_after = cycle.last + ONE_DAY
+    if previous is None or previous.last < cycle.first - ONE_DAY:
+        return Period(cycle.first, day_after)
+    return Period(max(cycle.first, previous.last + 2 * ONE_DAY), day_after)

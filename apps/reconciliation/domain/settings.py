@@ -1,0 +1,25 @@
+"""The settings of an offer that change how it is calculated, and the version of the rules."""
+
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Literal
+
+RULES_VERSION = "2026.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Copied into the snapshot of every calculation, so that an old result can be explained."""
+
+    billed_peak: Literal["per_type", "combined_day"] = "per_type"
+    ivr_peak: Literal["minute", "instant"] = "minute"
+    longest_open_hours: int = 24
+
+    @property
+    def longest_open(self) -> timedelta:
+        """How long a record without an end lasts at most."""
+        return timedelta(hours=self.longest_open_hours)
+
+    def snapshot(self) -> dict[str, str | int]:
+        """As plain values."""
+        return asdict(self)

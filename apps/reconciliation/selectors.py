@@ -1,0 +1,286 @@
+"""The figures of a cycle: those stored, or calculated on the spot where none that fit are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from apps.catalogue.domain.charges import Charge, ChargeKind
+from apps.catalogue.domain.kinds import Service, SkuKind, UsageType
+from apps.catalogue.models import Offer, Sku
+from apps.core.domain.periods import ONE_DAY, Period
+from apps.core.problems import NotFoundRefusal, Refusal
+from apps.organisations.models import Customer
+from apps.reconciliation.domain.agents import LOOK_BACK, SAMPLE
+from apps.reconciliation.domain.detail import Billed, Facts, Figures, Row, calculate
+from apps.reconciliation.domain.intervals import Intervals
+from apps.reconciliation.domain.settings import RULES_VERSION, Settings
+from apps.reconciliation.models import CycleResult
+from apps.subscriptions.domain.commitments import committed_by_day
+from apps.subscriptions.domain.cycles import Cycle
+from apps.subscriptions.models import ClosedCycle
+from apps.subscriptions.selectors import cycles_of, find_cycle, has_stale_days, list_lines
+from apps.usage.domain.records import Kind
+from apps.usage.selectors import IntervalRow, days_with_usage, list_intervals
+
+_LOOK_BACK = timedelta(microseconds=LOOK_BACK * SAMPLE)
+_AVAILABLE = timedelta(days=400)  # R10: 13 months back from the newest cycle with usage
+
+
+class NoSuchCycle(NotFoundRefusal):
+    """The customer has no cycle that starts on that day; the line names the one that the day lies in."""
+
+
+class NothingToUse(Refusal):
+    """No day of the cycle is complete yet, or none up to the day asked for."""
+
+
+@dataclass(frozen=True)
+class CycleFigures:
+    """A cycle, the last day used of it, and what it came to. Provisional until the cycle is closed."""
+
+    customer: Customer
+    cycle: Cycle
+    until: date
+    rows: list[Row]
+    billed: dict[UsageType, Billed]
+    is_closed: bool
+    is_stored: bool
+    has_usage: bool
+    inputs_hash: str
+
+    @property
+    def is_complete(self) -> bool:
+        """Every day of the cycle is used."""
+        return self.until == self.cycle.last
+
+
+@dataclass(frozen=True)
+class Calculated:
+    """A calculation with all that went into it."""
+
+    figures: Figures
+    has_usage: bool
+    inputs_hash: str
+    inputs: dict[str, Any]
+
+
+def cycle_starting(customer: Customer, first_day: date, *, today: date, service: Service) -> Cycle:
+    """The customer's cycle that starts on ``first_day``.
+
+    Raises:
+        NoSuchCycle: there is none.
+    """
+    cycles = cycles_of(customer, service, until=max(today, first_day))
+    cycle = find_cycle(cycles, first_day)
+    if cycle is None:
+        raise NoSuchCycle(
+            _("%(day)s lies in no billing cycle of %(ref)s.") % {"day": first_day, "ref": customer.ref}
+        )
+    if cycle.first != first_day:
+        raise NoSuchCycle(
+            _("No billing cycle of %(ref)s starts on %(day)s; it lies in the cycle %(first)s – %(last)s.")
+            % {"ref": customer.ref, "day": first_day, "first": cycle.first, "last": cycle.last}
+        )
+    return cycle
+
+
+def last_day_used(cycle: Cycle, *, today: date, until: date | None = None) -> date:
+    """The cycle's last day; while it is open, yesterday; never later than ``until``.
+
+    Raises:
+        NothingToUse: that would be before the cycle's first day.
+    """
+    last = min(cycle.last, today - ONE_DAY, until or date.max)
+    if last < cycle.first:
+        raise NothingToUse(
+            _("No day of the cycle %(first)s – %(last)s is complete by %(day)s.")
+            % {"first": cycle.first, "last": cycle.last, "day": last}
+        )
+    return last
+
+
+def get_figures(customer: Customer, cycle: Cycle, *, today: date, until: date | None = None) -> CycleFigures:
+    """The figures of a contact-centre cycle: a closed one's as they were, a fresh result, or calculated now."""
+    last = last_day_used(cycle, today=today, until=until)
+    closed = ClosedCycle.objects.filter(
+        customer=customer, service=Service.CONTACT_CENTRE, first_day=cycle.first
+    ).exists()
+    stored = (
+        CycleResult.objects.filter(
+            customer=customer,
+            service=Service.CONTACT_CENTRE,
+            first_day=cycle.first,
+            last_day=cycle.last,
+            primary__number=cycle.primary.number,
+            until=last,
+        )
+        .prefetch_related("days", "billed")
+        .first()
+    )
+    if stored is not None and (closed or not has_stale_days(customer, cycle.period)):
+        return _stored_figures(customer, cycle, stored, is_closed=closed)
+    calculated = calculate_cycle(customer, cycle, until=last)
+    return CycleFigures(
+        customer=customer,
+        cycle=cycle,
+        until=last,
+        rows=list(calculated.figures.rows),
+        billed=dict(calculated.figures.billed),
+        is_closed=closed,
+        is_stored=False,
+        has_usage=calculated.has_usage,
+        inputs_hash=calculated.inputs_hash,
+    )
+
+
+def _stored_figures(
+    customer: Customer, cycle: Cycle, stored: CycleResult, *, is_closed: bool
+) -> CycleFigures:
+    return CycleFigures(
+        customer=customer,
+        cycle=cycle,
+        until=stored.until,
+        rows=[
+            Row(
+                day=row.day,
+                usage_type=UsageType(row.usage_type),
+                used=row.used,
+                committed=row.committed,
+                substituted=row.substituted,
+                overage=row.overage,
+                peak_at=row.peak_at,
+                is_overage_peak=row.is_overage_peak,
+            )
+            for row in stored.days.all()
+        ],
+        billed={UsageType(row.usage_type): Billed(row.quantity, row.day) for row in stored.billed.all()},
+        is_closed=is_closed,
+        is_stored=True,
+        has_usage=stored.has_usage,
+        inputs_hash=stored.inputs_hash,
+    )
+
+
+def settings_of(offer_code: str) -> Settings:
+    """The settings of an offer."""
+    offer = Offer.objects.get(code=offer_code)
+    return Settings(
+        billed_peak="combined_day" if offer.billed_peak == "combined_day" else "per_type",
+        ivr_peak="instant" if offer.ivr_peak == "instant" else "minute",
+        longest_open_hours=offer.longest_open_hours,
+    )
+
+
+def calculate_cycle(customer: Customer, cycle: Cycle, *, until: date) -> Calculated:
+    """Calculate a contact-centre cycle from the facts, up to ``until`` (R2–R8, R11, R15)."""
+    period = Period(cycle.first, until)
+    settings = settings_of(cycle.primary.offer)
+    licence_model = cycle.primary.licence_model
+    assert licence_model is not None  # the portfolio refuses a contact-centre subscription without one
+    lines = list_lines(customer, Service.CONTACT_CENTRE)
+    committed = committed_by_day(lines, period)
+    rows = {
+        kind: list_intervals(customer, kind, period, look_back=_LOOK_BACK)
+        for kind in (Kind.AGENT_SESSION, Kind.WFO_SESSION, Kind.IVR_LEG)
+    }
+    inputs = {
+        "rules": RULES_VERSION,
+        "settings": settings.snapshot(),
+        "cycle": [cycle.first.isoformat(), cycle.last.isoformat(), cycle.primary.number, licence_model.value],
+        "until": until.isoformat(),
+        "committed": {usage_type.value: days for usage_type, days in sorted(committed.items())},
+    }
+    figures = calculate(
+        period=period,
+        licence_model=licence_model,
+        committed=committed,
+        facts=Facts(
+            agents=_as_intervals(rows[Kind.AGENT_SESSION], settings),
+            wfo=_as_intervals(rows[Kind.WFO_SESSION], settings),
+            ivr=_as_intervals(rows[Kind.IVR_LEG], settings),
+        ),
+        settings=settings,
+    )
+    return Calculated(
+        figures=figures,
+        has_usage=any(row.used for row in figures.rows),
+        inputs_hash=_hash(inputs, rows),
+        inputs=inputs,
+    )
+
+
+def _as_intervals(rows: list[IntervalRow], settings: Settings) -> Intervals:
+    codes: dict[str, int] = {}
+    return Intervals.of(
+        [(codes.setdefault(actor, len(codes)), start, end, premium) for actor, start, end, premium in rows],
+        longest_open=settings.longest_open,
+    )
+
+
+def _hash(inputs: dict[str, Any], rows: dict[Kind, list[IntervalRow]]) -> str:
+    """One hash over everything that went into a calculation (R15)."""
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode())
+    for kind in sorted(rows):
+        digest.update(repr((int(kind), rows[kind])).encode())
+    return digest.hexdigest()
+
+
+def list_available_cycles(customer: Customer, *, today: date) -> list[Cycle]:
+    """The contact-centre cycles of the availability window, newest first (R10).
+
+    Thirteen months back from the newest cycle with usage; without usage, from the newest that has started.
+    """
+    started = [
+        cycle for cycle in cycles_of(customer, Service.CONTACT_CENTRE, until=today) if cycle.first < today
+    ]
+    if not started:
+        return []
+    usage = days_with_usage(customer)
+    with_usage = [cycle for cycle in started if usage is not None and cycle.first <= usage.last]
+    newest = with_usage[-1] if with_usage else started[-1]
+    return [cycle for cycle in reversed(started) if cycle.last >= newest.last - _AVAILABLE]
+
+
+def newest_cycle_with_usage(customer: Customer, cycles: Iterable[Cycle]) -> Cycle | None:
+    """Of cycles, newest first: the newest in which a record starts; without any, the newest of all."""
+    listed = list(cycles)
+    usage = days_with_usage(customer)
+    if usage is not None:
+        for cycle in listed:
+            if cycle.first <= usage.last:
+                return cycle
+    return listed[0] if listed else None
+
+
+def results_of(customer: Customer) -> QuerySet[CycleResult]:
+    """The stored results of a customer."""
+    return CycleResult.objects.filter(customer=customer)
+
+
+def overage_charges(figures: CycleFigures) -> list[Charge]:
+    """The overage of a cycle on the overage SKUs of its primary subscription (R6, R10, R14)."""
+    skus = {
+        UsageType(sku.usage_type): sku.code
+        for sku in Sku.objects.filter(kind=SkuKind.OVERAGE).only("usage_type", "code")
+    }
+    primary = figures.cycle.primary
+    return [
+        Charge(
+            kind=ChargeKind.OVERAGE,
+            sku=skus[usage_type],
+            subscription=primary.number,
+            offer=primary.offer,
+            period=figures.cycle.period,
+            quantity=billed.quantity,
+            price_day=figures.cycle.last,
+        )
+        for usage_type, billed in figures.billed.items()
+    ]

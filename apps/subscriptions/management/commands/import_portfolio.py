@@ -1,0 +1,34 @@
+"""``import_portfolio FILE``: partners, customers, subscriptions and prices; all or nothing."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from apps.core.commands import BY_COMMAND_LINE, PortalCommand
+from apps.subscriptions.services import import_portfolio
+
+
+class Command(PortalCommand):
+    """Creates or updates what the file says. Running it twice changes nothing."""
+
+    help = "Creates or updates partners, customers, subscriptions and prices from a portfolio file."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("file", type=Path)
+
+    def work(self, *, file: Path, format: str, **options: Any) -> None:
+        try:
+            text = file.read_bytes()
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from None
+        imported = import_portfolio(text=text, by=BY_COMMAND_LINE)
+        created, changed = dict(imported.created), dict(imported.changed)
+        if format == "json":
+            self.print_json({"created": created, "changed": changed})
+            return
+        for verb, counts in (("created", created), ("changed", changed)):
+            said = ", ".join(f"{count} {what}" for what, count in counts.items())
+            self.stdout.write(f"{verb}: {said or 'nothing'}")

@@ -1,0 +1,114 @@
+"""A customer's subscriptions, lines and cycles in the form in which the rules take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from django.db.models import QuerySet
+
+from apps.catalogue.domain.kinds import LicenceModel, Service, SkuKind, UsageType
+from apps.core.domain.periods import Period
+from apps.organisations.models import Customer
+from apps.subscriptions.domain.commitments import Line, quantity_on
+from apps.subscriptions.domain.cycles import Cycle, Term, list_cycles
+from apps.subscriptions.domain.surge import VoiceEntitlement
+from apps.subscriptions.models import ClosedCycle, StaleSpan, Subscription, SubscriptionLine, SurgeChange
+
+AGENT_TYPES = {
+    UsageType.PREMIUM_NAMED,
+    UsageType.PREMIUM_CONCURRENT,
+    UsageType.STANDARD_NAMED,
+    UsageType.STANDARD_CONCURRENT,
+}
+
+
+def as_term(subscription: Subscription) -> Term:
+    """A subscription as the rules see it."""
+    return Term(
+        number=subscription.number,
+        starts_on=subscription.starts_on,
+        ends_on=subscription.ends_on,
+        bill_day=subscription.bill_day,
+        licence_model=LicenceModel(subscription.licence_model) if subscription.licence_model else None,
+        offer=subscription.offer.code,
+    )
+
+
+def as_line(line: SubscriptionLine) -> Line:
+    """A line as the rules see it."""
+    return Line(
+        term=as_term(line.subscription),
+        sku=line.sku.code,
+        kind=SkuKind(line.sku.kind),
+        usage_type=UsageType(line.sku.usage_type) if line.sku.usage_type else None,
+        quantity=line.quantity,
+        first=line.valid_from,
+        last=line.valid_to,
+    )
+
+
+def subscriptions_of(customer: Customer, service: Service) -> QuerySet[Subscription]:
+    """The customer's subscriptions to offers of one service."""
+    return Subscription.objects.filter(customer=customer, offer__service=service).select_related("offer")
+
+
+def list_terms(customer: Customer, service: Service) -> list[Term]:
+    """The customer's subscriptions of a service, for the rules."""
+    return [as_term(subscription) for subscription in subscriptions_of(customer, service)]
+
+
+def list_lines(customer: Customer, service: Service | None = None) -> list[Line]:
+    """The customer's lines in force at some time, of one service or of all."""
+    lines = SubscriptionLine.objects.filter(customer=customer, withdrawn_at=None).select_related(
+        "subscription__offer", "sku"
+    )
+    if service is not None:
+        lines = lines.filter(subscription__offer__service=service)
+    return [as_line(line) for line in lines]
+
+
+def list_closed_cycles(customer: Customer, service: Service) -> list[Cycle]:
+    """The closed cycles, in order, with the primary that they had."""
+    closed = ClosedCycle.objects.filter(customer=customer, service=service).select_related("primary__offer")
+    return [
+        Cycle(Period(row.first_day, row.last_day), as_term(row.primary))
+        for row in closed.order_by("first_day")
+    ]
+
+
+def cycles_of(customer: Customer, service: Service, *, until: date) -> list[Cycle]:
+    """The customer's cycles that start on or before ``until``, in order (R1, R10)."""
+    return list_cycles(
+        list_terms(customer, service), until=until, closed=list_closed_cycles(customer, service)
+    )
+
+
+def find_cycle(cycles: Iterable[Cycle], day: date) -> Cycle | None:
+    """The cycle that ``day`` lies in, None where there is none."""
+    return next((cycle for cycle in cycles if day in cycle.period), None)
+
+
+def surge_basis_points(customer: Customer) -> int:
+    """The surge protection percentage in force, in basis points (R9)."""
+    newest = SurgeChange.objects.filter(customer=customer).first()
+    return newest.after_basis_points if newest else 0
+
+
+def voice_entitlement(customer: Customer, *, on: date) -> VoiceEntitlement:
+    """What the commitments in force on a day entitle to, with the surge percentage in force now (R9)."""
+    lines = [line for line in list_lines(customer, Service.CONTACT_CENTRE) if line.kind is SkuKind.COMMITTED]
+    premium = {UsageType.PREMIUM_NAMED, UsageType.PREMIUM_CONCURRENT}
+    return VoiceEntitlement(
+        premium=quantity_on((line for line in lines if line.usage_type in premium), on),
+        standard=quantity_on((line for line in lines if line.usage_type in AGENT_TYPES - premium), on),
+        additional_ports=quantity_on((line for line in lines if line.usage_type is UsageType.IVR_PORT), on),
+        surge_basis_points=surge_basis_points(customer),
+    )
+
+
+def has_stale_days(customer: Customer, period: Period) -> bool:
+    """Days of the period are waiting to be calculated again."""
+    return StaleSpan.objects.filter(
+        customer=customer, first_day__lte=period.last, last_day__gte=period.first
+    ).exists()

@@ -1,0 +1,479 @@
+"""Importing a portfolio: partners, customers, subscriptions and prices; all or nothing; twice changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from apps.accounts.services import record_change
+from apps.catalogue.domain.kinds import LicenceModel, Service, SkuKind
+from apps.catalogue.models import BookPrice, CustomerTerms, Offer, PartnerTerms, PriceBook, Sku
+from apps.core.domain.periods import ONE_DAY, Period
+from apps.core.problems import Refusal
+from apps.organisations.models import Customer, Partner
+from apps.subscriptions.domain.commitments import Line, quantity_on
+from apps.subscriptions.domain.cycles import Term, find_second_licence_model
+from apps.subscriptions.domain.portfolio import (
+    CustomerEntry,
+    LineEntry,
+    PartnerEntry,
+    Portfolio,
+    PortfolioError,
+    PriceBookEntry,
+    SubscriptionEntry,
+    read_portfolio,
+)
+from apps.subscriptions.domain.recurring import recurring_charges
+from apps.subscriptions.models import ClosedCycle, Subscription, SubscriptionLine, SurgeChange
+from apps.subscriptions.selectors import as_line, as_term
+from apps.subscriptions.services.cycles import lock_customer, mark_stale
+
+BY_PORTFOLIO = "portfolio"
+LAST_DAY = date(9999, 12, 31)
+
+
+class PortfolioRefused(Refusal):
+    """The portfolio cannot be imported; the line names the place. Nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """How many of each thing the file made or changed."""
+
+    created: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+
+
+@transaction.atomic
+def import_portfolio(*, text: str | bytes, by: str) -> Imported:
+    """Create or update what a portfolio file says; what it leaves out stays as it is.
+
+    Raises:
+        PortfolioRefused: a field is wrong, or a rule is broken, or a day already invoiced would change.
+    """
+    try:
+        portfolio = read_portfolio(text)
+    except PortfolioError as error:
+        raise PortfolioRefused(str(error)) from None
+    importer = _Importer(portfolio, by)
+    importer.run()
+    return importer.imported
+
+
+class _Importer:
+    """One import: what is stored already is read once, then the file is walked from its top to its end."""
+
+    def __init__(self, portfolio: Portfolio, by: str) -> None:
+        self.portfolio = portfolio
+        self.by = by
+        self.imported = Imported()
+        self.skus = {sku.code: sku for sku in Sku.objects.all()}
+        self.offers = {offer.code: offer for offer in Offer.objects.all()}
+        self.books = {book.ref: book for book in PriceBook.objects.all()}
+        self.partners = {partner.ref: partner for partner in Partner.objects.all()}
+        self.customers = {
+            customer.ref: customer
+            for customer in Customer.objects.filter(
+                ref__in=[entry.ref for partner in portfolio.partners for entry in partner.customers]
+            )
+        }
+
+    def run(self) -> None:
+        for position, book in enumerate(self.portfolio.price_books):
+            self._price_book(book, f"price_books[{position}]")
+        seen: set[str] = set()
+        for position, partner_entry in enumerate(self.portfolio.partners):
+            place = f"partners[{position}]"
+            partner = self._partner(partner_entry, place)
+            for number, customer_entry in enumerate(partner_entry.customers):
+                customer_place = f"{place}.customers[{number}]"
+                if customer_entry.ref in seen:
+                    raise PortfolioRefused(
+                        f"{customer_place}.ref: {customer_entry.ref} stands in the file twice"
+                    )
+                seen.add(customer_entry.ref)
+                self._customer(partner, customer_entry, customer_place)
+
+    # Prices
+
+    def _price_book(self, entry: PriceBookEntry, place: str) -> None:
+        book = self.books.get(entry.ref)
+        if book is None:
+            book = self.books[entry.ref] = PriceBook.objects.create(ref=entry.ref, currency=entry.currency)
+            self.imported.created["price_books"] += 1
+        elif book.currency != entry.currency:
+            raise PortfolioRefused(f"{place}.currency: {entry.ref} is in {book.currency} and cannot change")
+        stored = {(price.sku_id, price.valid_from): price for price in book.prices.all()}
+        invoiced_until = _invoiced_until(book)
+        for position, price in enumerate(entry.prices):
+            price_place = f"{place}.prices[{position}]"
+            sku = self._sku(price.sku, f"{price_place}.sku")
+            known = stored.get((sku.pk, price.valid_from))
+            terms = (price.unit_price, price.discount_pct)
+            if known is not None and (known.unit_price, known.discount_pct) == terms:
+                continue
+            replaces = any(sku_id == sku.pk and day <= price.valid_from for sku_id, day in stored)
+            if replaces and invoiced_until is not None and price.valid_from <= invoiced_until:
+                raise PortfolioRefused(
+                    f"{price_place}: the price of {price.sku} from {price.valid_from} would change days already"
+                    f" invoiced (to {invoiced_until})"
+                )
+            _, created = BookPrice.objects.update_or_create(
+                book=book,
+                sku=sku,
+                valid_from=price.valid_from,
+                defaults={"unit_price": price.unit_price, "discount_pct": price.discount_pct},
+            )
+            self._count("prices", created)
+            record_change(
+                by=self.by,
+                action="price.created" if created else "price.changed",
+                subject=f"{book.ref} {price.sku} {price.valid_from}",
+                before=None if known is None else [str(known.unit_price), str(known.discount_pct)],
+                after=[str(part) for part in terms],
+            )
+
+    # Organisations
+
+    def _partner(self, entry: PartnerEntry, place: str) -> Partner:
+        partner = self.partners.get(entry.ref)
+        if partner is None:
+            partner = self.partners[entry.ref] = Partner.objects.create(
+                ref=entry.ref, name=entry.name, country=entry.country
+            )
+            self._note("partners", partner.ref, created=True)
+        elif (partner.name, partner.country) != (entry.name, entry.country):
+            partner.name, partner.country = entry.name, entry.country
+            partner.save(update_fields=["name", "country"])
+            self._note("partners", partner.ref, created=False)
+        self._partner_terms(partner, entry, place)
+        return partner
+
+    def _partner_terms(self, partner: Partner, entry: PartnerEntry, place: str) -> None:
+        wanted: dict[str, object] = {
+            name: value
+            for name, value in (
+                ("price_book", self._book(entry.price_book, f"{place}.price_book")),
+                ("tax_rate_pct", entry.tax_rate_pct),
+                ("payment_terms_days", entry.payment_terms_days),
+            )
+            if value is not None
+        }
+        terms = PartnerTerms.objects.filter(partner=partner).select_related("price_book").first()
+        if terms is None:
+            if "price_book" in wanted:
+                PartnerTerms.objects.create(partner=partner, **wanted)
+                self.imported.created["terms"] += 1
+            return
+        changed = [name for name, value in wanted.items() if getattr(terms, name) != value]
+        if changed:
+            for name in changed:
+                setattr(terms, name, wanted[name])
+            terms.save(update_fields=changed)
+            self._note("terms", partner.ref, created=False)
+
+    def _customer(self, partner: Partner, entry: CustomerEntry, place: str) -> None:
+        customer = self.customers.get(entry.ref)
+        if customer is None:
+            customer = Customer.objects.create(
+                partner=partner, ref=entry.ref, name=entry.name, country=entry.country
+            )
+            self._note("customers", customer.ref, created=True, customer=customer)
+        elif customer.partner_id != partner.pk:
+            raise PortfolioRefused(f"{place}.ref: {entry.ref} is a customer of another partner")
+        elif (customer.name, customer.country) != (entry.name, entry.country):
+            customer.name, customer.country = entry.name, entry.country
+            customer.save(update_fields=["name", "country"])
+            self._note("customers", customer.ref, created=False, customer=customer)
+        self._retail_terms(customer, entry, place)
+        self._surge(customer, entry)
+        if entry.subscriptions:
+            _Subscriptions(self, customer, entry.subscriptions, f"{place}.subscriptions").run()
+
+    def _retail_terms(self, customer: Customer, entry: CustomerEntry, place: str) -> None:
+        book = self._book(entry.retail_price_book, f"{place}.retail_price_book")
+        terms = CustomerTerms.objects.filter(customer=customer).first()
+        if book is None:
+            if terms is not None and "retail_price_book" in entry.model_fields_set:
+                terms.delete()
+                self._note("terms", customer.ref, created=False, customer=customer)
+        elif terms is None or terms.price_book_id != book.pk:
+            CustomerTerms.objects.update_or_create(
+                customer=customer, defaults={"partner_id": customer.partner_id, "price_book": book}
+            )
+            self._note("terms", customer.ref, created=terms is None, customer=customer)
+
+    def _surge(self, customer: Customer, entry: CustomerEntry) -> None:
+        """A percentage set by an administrator stays, unless the file says another than it said before."""
+        if entry.surge_pct is None:
+            return
+        changes = SurgeChange.objects.filter(customer=customer)
+        said_before, newest = changes.filter(by=BY_PORTFOLIO).first(), changes.first()
+        after = int(entry.surge_pct * 100)
+        if said_before is not None and said_before.after_basis_points == after:
+            return
+        SurgeChange.objects.create(
+            partner_id=customer.partner_id,
+            customer=customer,
+            by=BY_PORTFOLIO,
+            before_basis_points=newest.after_basis_points if newest else 0,
+            after_basis_points=after,
+            reason=BY_PORTFOLIO,
+        )
+        self._note("surge", customer.ref, created=newest is None, customer=customer)
+
+    # What the parts share
+
+    def _book(self, ref: str | None, place: str) -> PriceBook | None:
+        if ref is None:
+            return None
+        try:
+            return self.books[ref]
+        except KeyError:
+            raise PortfolioRefused(f"{place}: there is no price book {ref}") from None
+
+    def _sku(self, code: str, place: str) -> Sku:
+        try:
+            return self.skus[code]
+        except KeyError:
+            raise PortfolioRefused(f"{place}: {code} is not in the catalogue") from None
+
+    def _count(self, what: str, created: bool) -> None:
+        (self.imported.created if created else self.imported.changed)[what] += 1
+
+    def _note(self, what: str, subject: str, *, created: bool, customer: Customer | None = None) -> None:
+        self._count(what, created)
+        action = f"{what}.{'created' if created else 'changed'}"
+        record_change(by=self.by, action=action, subject=subject, customer=customer)
+
+
+class _Subscriptions:
+    """The subscriptions of one customer: change them, then hold the result against the rules."""
+
+    def __init__(
+        self, importer: _Importer, customer: Customer, entries: tuple[SubscriptionEntry, ...], place: str
+    ) -> None:
+        self.importer = importer
+        self.customer = customer
+        self.entries = entries
+        self.place = place
+
+    def run(self) -> None:
+        lock_customer(self.customer.pk)
+        stored = {
+            subscription.number: subscription
+            for subscription in Subscription.objects.filter(customer=self.customer).select_related("offer")
+        }
+        before = self._lines()
+        changed = False
+        for position, entry in enumerate(self.entries):
+            place = f"{self.place}[{position}]"
+            subscription, is_new_or_changed = self._subscription(entry, stored.get(entry.number), place)
+            stored[entry.number] = subscription
+            changed |= is_new_or_changed
+            held = before.get(entry.number, [])
+            for number, (line_entry, known) in enumerate(_pair(entry.lines, held, subscription)):
+                changed |= self._line(subscription, line_entry, known, f"{place}.lines[{number}]")
+        if not changed:
+            return
+        self._check_licence_models(list(stored.values()))
+        self._check_invoiced_days(before, self._lines())
+        mark_stale(
+            customer=self.customer, first_day=min(s.starts_on for s in stored.values()), last_day=LAST_DAY
+        )
+
+    def _lines(self) -> dict[str, list[SubscriptionLine]]:
+        lines: dict[str, list[SubscriptionLine]] = {}
+        for line in SubscriptionLine.objects.filter(customer=self.customer, withdrawn_at=None).select_related(
+            "subscription__offer", "sku"
+        ):
+            lines.setdefault(line.subscription.number, []).append(line)
+        return lines
+
+    def _subscription(
+        self, entry: SubscriptionEntry, known: Subscription | None, place: str
+    ) -> tuple[Subscription, bool]:
+        offer = self.importer.offers.get(entry.offer)
+        if offer is None:
+            raise PortfolioRefused(f"{place}.offer: {entry.offer} is not in the catalogue")
+        if offer.service == Service.CONTACT_CENTRE and entry.licence_model is None:
+            raise PortfolioRefused(f"{place}.licence_model: is missing")
+        if offer.service == Service.DIGITAL and entry.licence_model is not None:
+            raise PortfolioRefused(f"{place}.licence_model: {entry.offer} has no licence model")
+        wanted: dict[str, object] = {
+            "offer": offer,
+            "starts_on": entry.starts_on,
+            "bill_day": entry.bill_day,
+            "licence_model": entry.licence_model or "",
+        }
+        if "ends_on" in entry.model_fields_set:
+            wanted["ends_on"] = entry.ends_on
+        if known is None:
+            if Subscription.objects.filter(number=entry.number).exists():
+                raise PortfolioRefused(
+                    f"{place}.number: {entry.number} is a subscription of another customer"
+                )
+            known = Subscription.objects.create(
+                partner_id=self.customer.partner_id, customer=self.customer, number=entry.number, **wanted
+            )
+            self.importer._note("subscriptions", entry.number, created=True, customer=self.customer)
+            return known, True
+        changed = [name for name, value in wanted.items() if getattr(known, name) != value]
+        if changed:
+            for name in changed:
+                setattr(known, name, wanted[name])
+            if known.ends_on and known.ends_on < known.starts_on:
+                raise PortfolioRefused(f"{place}: {entry.number} would end before it starts")
+            known.save(update_fields=changed)
+            self.importer._note("subscriptions", entry.number, created=False, customer=self.customer)
+        return known, bool(changed)
+
+    def _line(
+        self, subscription: Subscription, entry: LineEntry, known: SubscriptionLine | None, place: str
+    ) -> bool:
+        """Make a line, close it, or withdraw it for another; True where something changed."""
+        sku = self.importer._sku(entry.sku, f"{place}.sku")
+        self._check_sku(subscription, sku, f"{place}.sku")
+        valid_to = entry.valid_to
+        if known is not None:
+            if "valid_to" not in entry.model_fields_set:
+                valid_to = known.valid_to
+            if (known.quantity, known.valid_to) == (entry.quantity, valid_to):
+                return False
+            if known.quantity == entry.quantity and valid_to and valid_to < (known.valid_to or LAST_DAY):
+                known.valid_to = valid_to
+                known.save(update_fields=["valid_to"])
+                self._note_line(known, "closed")
+                return True
+            known.withdrawn_at = timezone.now()
+            known.save(update_fields=["withdrawn_at"])
+            self._note_line(known, "withdrawn")
+        line = SubscriptionLine.objects.create(
+            partner_id=self.customer.partner_id,
+            customer=self.customer,
+            subscription=subscription,
+            sku=sku,
+            quantity=entry.quantity,
+            valid_from=entry.valid_from,
+            valid_to=valid_to,
+        )
+        self._note_line(line, "created")
+        return True
+
+    def _note_line(self, line: SubscriptionLine, verb: str) -> None:
+        self.importer._count("lines", verb == "created")
+        record_change(
+            by=self.importer.by,
+            action=f"line.{verb}",
+            subject=f"{line.subscription.number} {line.sku.code}",
+            customer=self.customer,
+            after=[line.quantity, *(str(day) if day else None for day in (line.valid_from, line.valid_to))],
+        )
+
+    def _check_sku(self, subscription: Subscription, sku: Sku, place: str) -> None:
+        if sku.kind == SkuKind.OVERAGE:
+            raise PortfolioRefused(
+                f"{place}: {sku.code} belongs to every subscription and is never committed"
+            )
+        is_digital = subscription.offer.service == Service.DIGITAL
+        if sku.licence_model and sku.licence_model != subscription.licence_model:
+            model = subscription.licence_model or "no"
+            raise PortfolioRefused(
+                f"{place}: {sku.code} is of the {sku.licence_model} licence model, {subscription.number} has {model}"
+            )
+        if (sku.kind == SkuKind.COMMITTED and is_digital) or (
+            sku.kind == SkuKind.DIGITAL_USAGE and not is_digital
+        ):
+            raise PortfolioRefused(
+                f"{place}: {sku.code} does not belong to the offer {subscription.offer.code}"
+            )
+
+    def _check_licence_models(self, subscriptions: list[Subscription]) -> None:
+        terms = [as_term(s) for s in subscriptions if s.offer.service == Service.CONTACT_CENTRE]
+        clash = find_second_licence_model(terms)
+        if clash is not None:
+            raise PortfolioRefused(
+                f"{self.place}: {clash[0].number} and {clash[1].number} are active together with different licence"
+                f" models, {_model(clash[0])} and {_model(clash[1])}"
+            )
+
+    def _check_invoiced_days(
+        self,
+        before: dict[str, list[SubscriptionLine]],
+        after: dict[str, list[SubscriptionLine]],
+    ) -> None:
+        """Refuse what would have made an issued invoice come out differently (R13)."""
+        for service in Service:
+            closed = ClosedCycle.objects.filter(customer=self.customer, service=service)
+            ends = [row.last_day for row in closed]
+            if not ends:
+                continue
+            invoiced = Period(min(row.first_day for row in closed), max(ends) + ONE_DAY)
+            was, now = _in_force(before, service), _in_force(after, service)
+            for term, sku in sorted(set(was) | set(now)):
+                difference = _first_difference(was.get((term, sku), []), now.get((term, sku), []), invoiced)
+                if difference is not None:
+                    raise PortfolioRefused(
+                        f"{self.place}: {sku} of {term} on {difference} would change days already invoiced"
+                        f" (to {invoiced.last})"
+                    )
+
+
+def _model(term: Term) -> str:
+    return term.licence_model.value if isinstance(term.licence_model, LicenceModel) else "none"
+
+
+def _pair(
+    entries: tuple[LineEntry, ...], held: list[SubscriptionLine], subscription: Subscription
+) -> list[tuple[LineEntry, SubscriptionLine | None]]:
+    """Each line of the file with the stored one that it speaks of: the same SKU from the same day, in order."""
+    waiting: dict[tuple[str, date], list[SubscriptionLine]] = {}
+    for line in held:
+        waiting.setdefault((line.sku.code, line.valid_from or subscription.starts_on), []).append(line)
+    pairs = []
+    for entry in entries:
+        same = waiting.get((entry.sku, entry.valid_from or subscription.starts_on), [])
+        pairs.append((entry, same.pop(0) if same else None))
+    return pairs
+
+
+def _in_force(
+    lines: dict[str, list[SubscriptionLine]], service: Service
+) -> dict[tuple[str, str], list[Line]]:
+    by_sku: dict[tuple[str, str], list[Line]] = {}
+    for number, held in lines.items():
+        for line in held:
+            if line.subscription.offer.service == service:
+                by_sku.setdefault((number, line.sku.code), []).append(as_line(line))
+    return by_sku
+
+
+def _first_difference(was: list[Line], now: list[Line], invoiced: Period) -> date | None:
+    """The first invoiced day on which the quantity, or a charge made in advance, would be another."""
+    for day in invoiced:
+        if quantity_on(was, day) != quantity_on(now, day):
+            return day
+    if recurring_charges(was, invoiced) != recurring_charges(now, invoiced):
+        return invoiced.last
+    return None
+
+
+def _invoiced_until(book: PriceBook) -> date | None:
+    """The last day that an issued invoice of those who buy by the book looked at."""
+    closed = ClosedCycle.objects.filter(
+        partner__in=PartnerTerms.objects.filter(price_book=book).values("partner")
+    )
+    retail = ClosedCycle.objects.filter(
+        customer__in=CustomerTerms.objects.filter(price_book=book).values("customer")
+    )
+    days = [
+        newest + ONE_DAY
+        for newest in (rows.aggregate(newest=Max("last_day"))["newest"] for rows in (closed, retail))
+        if newest is not None
+    ]
+    return max(days, default=None)

@@ -1,0 +1,53 @@
+"""Facts as the rules take them: rows of intervals of one customer."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db import connection
+from django.db.models import Max, Min
+
+from apps.core.domain.periods import ONE_DAY, Period
+from apps.organisations.models import Customer
+from apps.usage.domain.records import LONGEST_RECORD, Kind
+from apps.usage.models import Interval
+
+IntervalRow = tuple[str, int, int | None, bool]
+
+
+def midnight(day: date) -> datetime:
+    """The moment at which a day starts, UTC."""
+    return datetime.combine(day, time.min, UTC)
+
+
+def list_intervals(
+    customer: Customer, kind: Kind, period: Period, *, look_back: timedelta = timedelta(0)
+) -> list[IntervalRow]:
+    """Rows (actor, start, end or None, premium) that can touch ``period`` or the time ``look_back`` before it.
+
+    Times are microseconds since 1970 UTC. No record lasts longer than 31 days, so none that starts earlier counts.
+    """
+    first, last = midnight(period.first) - look_back, midnight(period.last + ONE_DAY)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT actor, (extract(epoch FROM started_at) * 1000000)::bigint,
+                   (extract(epoch FROM ended_at) * 1000000)::bigint, coalesce(premium, false)
+            FROM usage_interval
+            WHERE customer_id = %s AND kind = %s AND started_at >= %s AND started_at < %s
+              AND (ended_at IS NULL OR ended_at >= %s)
+            ORDER BY actor, started_at, source_id, record_id
+            """,
+            [customer.pk, int(kind), first - LONGEST_RECORD, last, first],
+        )
+        return cursor.fetchall()
+
+
+def days_with_usage(customer: Customer) -> Period | None:
+    """From the first to the last day on which a record of the customer starts, None where there is none."""
+    found = Interval.objects.filter(customer_id=customer.pk).aggregate(
+        first=Min("started_at"), last=Max("started_at")
+    )
+    if found["first"] is None:
+        return None
+    return Period(found["first"].astimezone(UTC).date(), found["last"].astimezone(UTC).date())
