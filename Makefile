@@ -1,7 +1,7 @@
 # Every target works in a fresh clone: it makes the virtual environment and checks the machine first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up lint bench lock venv browser translations clean
+.PHONY: help setup demo test up lint format bench lock venv browser translations clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -31,9 +31,14 @@ lint: setup ## checks format, rules, types, imports, templates, migrations
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
-	$(VENV)/bin/djlint templates apps --quiet --check
-	$(VENV)/bin/djlint templates apps --quiet --lint
+	$(VENV)/bin/djlint templates --quiet --check
+	$(VENV)/bin/djlint templates --quiet --lint
 	$(PYTHON) manage.py makemigrations --check --dry-run
+
+format: setup ## formats code and templates, and mends what the linter can
+	$(VENV)/bin/ruff check --quiet --fix-only .
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/djlint templates --quiet --reformat
 
 bench: setup ## measures; prints a line of JSON a figure
 	@exec $(PYTHON) -m tests.bench
@@ -59,13 +64,12 @@ $(INSTALLED): requirements.lock
 			fi; \
 		done; \
 		if [ -z "$$found" ]; then \
-			echo "Python 3.11 or later is needed: install python3.11 or python3.12 (and its venv package)." >&2; exit 1; \
+			echo "Python 3.11 or later is needed: install python3.11 or python3.12." >&2; exit 1; \
 		fi; \
 		echo "Making the virtual environment with $$found ..." >&2; \
 		rm -rf $(VENV); \
-		"$$found" -m venv $(VENV) || { \
-			echo "The virtual environment could not be made: install the venv package of Python (Debian: python3-venv)." >&2; \
-			exit 1; }; \
+		"$$found" portal/embedded/system.py --venv; \
+		"$$found" -m venv $(VENV); \
 	fi; \
 	$(PYTHON) portal/embedded/install.py requirements.lock; \
 	touch $(INSTALLED)

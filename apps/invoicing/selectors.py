@@ -87,8 +87,9 @@ def list_charges(customer: Customer, billing: BillingCycle, *, today: date) -> l
     charges: list[Charge] = []
     if billing.service is Service.CONTACT_CENTRE and billing.cycle.first < today:
         charges += overage_charges(get_figures(customer, billing.cycle, today=today))
-    looked_at = days_looked_at(billing.cycle.period, billing.previous)
     lines = list_lines(customer, None if billing.service is Service.CONTACT_CENTRE else billing.service)
+    active_from = min((line.term.starts_on for line in lines), default=billing.cycle.first)
+    looked_at = days_looked_at(billing.cycle.period, billing.previous, active_from=active_from)
     return charges + recurring_charges(lines, looked_at)
 
 

@@ -1,9 +1,11 @@
 """Checks what the portal needs of the operating system, and installs it with apt where that is allowed.
 
-Runs before anything else of the portal does, as a script: ``python portal/embedded/system.py [--browser]``.
+Runs before anything else of the portal does, as a script, with nothing but the standard library:
+``python portal/embedded/system.py [--venv | --browser]``.
 """
 
 import ctypes
+import importlib.util
 import os
 import shlex
 import shutil
@@ -70,11 +72,18 @@ FOR_PDF = (
     Need("the font Inter", "fonts-inter", font("Inter*.[ot]t[cf]"), optional=True),
     Need("the font DejaVu", "fonts-dejavu-core", font("DejaVuSans.ttf"), optional=True),
 )
+FOR_VENV = (
+    Need(
+        "what makes virtual environments",
+        f"python{sys.version_info.major}.{sys.version_info.minor}-venv",
+        lambda: importlib.util.find_spec("ensurepip") is not None,
+    ),
+)
 FOR_BROWSER_TESTS = (Need("Chromium", "chromium", lambda: find_browser() is not None),)
 
 
 def main(arguments: Sequence[str]) -> int:
-    needs = FOR_PDF + (FOR_BROWSER_TESTS if "--browser" in arguments else ())
+    needs = FOR_VENV if "--venv" in arguments else FOR_BROWSER_TESTS if "--browser" in arguments else FOR_PDF
     missing = missing_of(needs)
     if missing:
         apt = apt_command()
@@ -86,8 +95,8 @@ def main(arguments: Sequence[str]) -> int:
     packages = " ".join(need.package for need in missing)
     names = ", ".join(need.what for need in missing)
     print(f"Missing on this machine: {names}. Install with: sudo apt-get install {packages}", file=sys.stderr)
-    any_font = font("*.[ot]tf")()
-    return 0 if any_font and all(need.optional for need in missing) else 1
+    any_font_does = all(need.optional for need in missing) and font("*.[ot]tf")()
+    return 0 if any_font_does else 1
 
 
 def missing_of(needs: Sequence[Need]) -> list[Need]:

@@ -115,11 +115,13 @@ def days_looked_at(customer: Customer, cycle: Cycle) -> list[date]:
 
     With one service that is what follows. With both, the cycles that have an invoice of their own may lie
     apart or overlap; so that each day is looked at once, they begin where the invoice before them left off:
-    it looked at the day after its cycle's last too, this one begins at the next. The first begins at `x`.
+    it looked at the day after its cycle's last too, this one begins at the next. The first begins with the customer's
+    first subscription: at `x`, or with a digital subscription that is older and whose cycles it carries.
     """
     before = [each for each in cycles_invoiced_alone(customer, cycle.last) if each.last < cycle.last]
     if not before:
-        return days(cycle.first, cycle.last + ONE_DAY)
+        oldest = min(subscription.starts_on for subscription in customer.subscriptions)
+        return days(min(cycle.first, oldest), cycle.last + ONE_DAY)
     previous = before[-1]
     between = days(previous.last + ONE_DAY, cycle.first - ONE_DAY)
     if between and not any(

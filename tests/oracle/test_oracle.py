@@ -775,6 +775,7 @@ def test_R12_digital_cycles_ride_on_the_invoice_of_the_contact_centre() -> None:
     [april] = of.invoice("C-1", date(2024, 4, 1))
     assert charged(april) == [
         ("usage", "A-CHAN-U-SMS-INTL", "Con-1", "2024-03-03", "2024-04-02", 5, "50.00"),
+        ("recurring", "A-WXCN-PRM-CON-ENT", "Con-1", "2024-03-03", "2024-04-02", 1, "10.00"),
         ("recurring", "A-WXCN-PRM-CON-ENT", "Con-1", "2024-04-03", "2024-05-02", 1, "10.00"),
         ("recurring", "A-FLEX-WCC-S-C", "Sub-1", "2024-04-01", "2024-04-30", 1, "10.00"),
         ("recurring", "A-FLEX-WCC-S-C", "Sub-1", "2024-05-01", "2024-05-31", 1, "10.00"),

@@ -127,7 +127,7 @@ def shown(cell: object) -> str:
         return moment(cell)
     if isinstance(cell, date):
         return day(cell)
-    return conditional_escape(cell)
+    return conditional_escape(cell if isinstance(cell, str) else str(cell))
 
 
 def _static_attributes(column: Any, cell: str, *, computed: bool = True) -> Mapping[str, Any]:

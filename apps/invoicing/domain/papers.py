@@ -77,13 +77,12 @@ def add_up(lines: Sequence[Line], *, tax_rate_pct: Decimal, currency: str) -> To
     return Totals(subtotal, round_to_minor_unit(subtotal * tax_rate_pct / 100, currency))
 
 
-def days_looked_at(cycle: Period, previous: Period | None) -> Period:
+def days_looked_at(cycle: Period, previous: Period | None, *, active_from: date) -> Period:
     """The days whose recurring charges the invoice of ``cycle`` carries (R14).
 
     From the day after its first to the day after its last; its first day too when nothing was active on the day
-    before. ``previous`` is the cycle invoiced before, None where there is none. So every day is looked at once.
+    before. ``previous`` is the cycle invoiced before, None where there is none: then from ``active_from`` on, the day
+    on which the customer's first subscription starts. So every day is looked at once, whatever the services.
     """
-    day_after = cycle.last + ONE_DAY
-    if previous is None or previous.last < cycle.first - ONE_DAY:
-        return Period(cycle.first, day_after)
-    return Period(max(cycle.first, previous.last + 2 * ONE_DAY), day_after)
+    first = active_from if previous is None else previous.last + 2 * ONE_DAY
+    return Period(first, cycle.last + ONE_DAY)

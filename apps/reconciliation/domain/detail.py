@@ -151,19 +151,20 @@ def calculate(
 
     marked = mark_overage_peaks(rows)
     billed = _billed_by_type(marked, settings)
-    billed_agents = billed[premium_type].quantity + billed[standard_type].quantity
-    billed[UsageType.IVR_PORT] = _largest(
-        (
-            day,
-            int(ports_used[index])
-            - port_commitment(
-                committed_agents=premium_committed[index] + standard_committed[index],
-                overage_agents=billed_agents,
-                additional=additional[index],
-            ),
+    if settings.billed_peak == "per_type":
+        billed_agents = billed[premium_type].quantity + billed[standard_type].quantity
+        billed[UsageType.IVR_PORT] = _largest(
+            (
+                day,
+                int(ports_used[index])
+                - port_commitment(
+                    committed_agents=premium_committed[index] + standard_committed[index],
+                    overage_agents=billed_agents,
+                    additional=additional[index],
+                ),
+            )
+            for index, day in enumerate(period)
         )
-        for index, day in enumerate(period)
-    )
     return Figures(marked, billed, profiles)
 
 
@@ -201,11 +202,13 @@ def mark_overage_peaks(rows: Sequence[Row]) -> list[Row]:
 
 
 def _billed_by_type(rows: Sequence[Row], settings: Settings) -> dict[UsageType, Billed]:
-    """The quantity of each type but IVR ports: its largest daily overage, or that of the marked day (R6)."""
+    """The quantity of each type: its largest daily overage, or that of its family's marked day (R6).
+
+    For IVR ports the largest is not what is billed: R8 counts with the agents' billed overage.
+    """
     by_type: dict[UsageType, list[Row]] = {}
     for row in rows:
-        if row.family is not Family.IVR:
-            by_type.setdefault(row.usage_type, []).append(row)
+        by_type.setdefault(row.usage_type, []).append(row)
     marked_day = {row.family: row.day for row in rows if row.is_overage_peak}
     return {
         usage_type: _largest(

@@ -58,7 +58,7 @@ def _free_port(host: str, port: int) -> int:
         try:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
+            reason = (getattr(error, "strerror", None) or str(error)).rstrip(".")
             raise CommandError(f"Port {port} of {host} cannot be used: {reason}.") from error
         return int(probe.getsockname()[1])
 

@@ -1,0 +1,135 @@
+"""What all tests share: the embedded services, four people, and the sample data. A stranger is always present."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
+
+from apps.accounts.models import Role, User
+from apps.core.tenancy import PROVIDER, scope
+from apps.organisations.models import Customer
+from apps.subscriptions.services import import_portfolio
+from apps.usage.services import UsageImported, import_usage
+from portal.embedded import ensure_running
+
+SAMPLE = Path(__file__).resolve().parent.parent / "portal" / "sample"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PASSWORD = "correct horse battery"  # noqa: S105
+
+STRANGERS = """{"price_books": [{"ref": "strange-eur", "currency": "EUR", "prices": []}],
+ "partners": [{"ref": "P-900", "name": "Stranger SARL", "country": "FR", "price_book": "strange-eur",
+  "customers": [{"ref": "C-900", "name": "Inconnu SA", "country": "FR"}]}]}"""
+
+
+def pytest_configure() -> None:
+    ensure_running()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """The test database is made by the owner of its tables; the tests sign in to it as the application does."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default", "owner"}, serialized_aliases=set())
+    assert connections["default"].settings_dict["NAME"].startswith("test_")
+    yield
+    with django_db_blocker.unblock():
+        connections["default"].close()
+        teardown_databases(made, verbosity=0)
+
+
+def import_file(kind: str, path: Path, *, customer: str = "", source: str = "import") -> UsageImported:
+    """Import a usage file as the provider."""
+    return import_usage(
+        kind=kind,
+        path=path,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sender=PROVIDER,
+        now=NOW,
+        customer_ref=customer,
+        source=source,
+    )
+
+
+@pytest.fixture
+def as_provider(db: None) -> Iterator[None]:
+    """The test's own queries see everything."""
+    with scope(PROVIDER):
+        yield
+
+
+@pytest.fixture
+def guide_example(db: None) -> Customer:
+    """C-100 of the licence guide: 5 Premium and 20 Standard named agents, bill day 9, usage to 13 June 2024."""
+    with scope(PROVIDER):
+        import_portfolio(text=(SAMPLE / "guide-example" / "portfolio.json").read_bytes(), by="test")
+    import_file("agent-sessions", SAMPLE / "guide-example" / "agent-sessions.csv", customer="C-100")
+    with scope(PROVIDER):
+        return Customer.objects.select_related("partner").get(ref="C-100")
+
+
+@pytest.fixture
+def strangers(db: None) -> Customer:
+    """C-900, a customer of another partner."""
+    with scope(PROVIDER):
+        import_portfolio(text=STRANGERS, by="test")
+        return Customer.objects.select_related("partner").get(ref="C-900")
+
+
+@pytest.fixture
+def alice(guide_example: Customer) -> User:
+    """The administrator of C-100."""
+    with scope(PROVIDER):
+        return User.objects.create_user(
+            email="alice@example.com",
+            role=Role.CUSTOMER_ADMIN,
+            password=PASSWORD,
+            partner=guide_example.partner,
+            customer=guide_example,
+        )
+
+
+@pytest.fixture
+def bob(guide_example: Customer) -> User:
+    """The administrator of her partner."""
+    with scope(PROVIDER):
+        return User.objects.create_user(
+            email="bob@example.com", role=Role.PARTNER_ADMIN, password=PASSWORD, partner=guide_example.partner
+        )
+
+
+@pytest.fixture
+def charlie(strangers: Customer) -> User:
+    """The administrator of another partner."""
+    with scope(PROVIDER):
+        return User.objects.create_user(
+            email="charlie@example.com", role=Role.PARTNER_ADMIN, password=PASSWORD, partner=strangers.partner
+        )
+
+
+@pytest.fixture
+def dana(db: None) -> User:
+    """A provider administrator."""
+    with scope(PROVIDER):
+        return User.objects.create_user(email="dana@example.com", role=Role.PROVIDER_ADMIN, password=PASSWORD)
+
+
+@pytest.fixture
+def client_of(db: None) -> Callable[[User], Client]:
+    """A browser in which somebody is signed in: ``client_of(alice).get(...)``."""
+
+    def signed_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return signed_in
