@@ -8,6 +8,7 @@ PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 TRANSLATIONS := $(wildcard portal/locale/*/LC_MESSAGES/django.po)
 TEST_PROCESSES ?= 2
+PORT ?= 8000
 
 help: ## shows this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -16,12 +17,11 @@ setup: venv translations ## makes the virtual environment and checks what is nee
 	@$(PYTHON) portal/embedded/system.py
 
 demo: setup ## loads the sample month, does the main job, serves the portal (SERVE=no: stops after the job)
-	@$(PYTHON) manage.py migrate --verbosity 0
-	@exec $(PYTHON) manage.py demo $(if $(filter no,$(SERVE)),--no-serve)
+	@exec $(PYTHON) manage.py demo --port $(PORT) $(if $(filter no,$(SERVE)),--no-serve)
 
 up: setup ## serves the portal with its worker and scheduler
 	@$(PYTHON) manage.py migrate --verbosity 0
-	@exec $(PYTHON) manage.py serve
+	@exec $(PYTHON) manage.py serve --port $(PORT)
 
 test: setup browser ## passes every test
 	@exec $(PYTHON) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
@@ -58,11 +58,12 @@ $(INSTALLED): requirements.lock
 	@set -eu; \
 	if ! [ -x $(PYTHON) ] || ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
 		found=""; \
-		for candidate in python3 python3.12 python3.11 python3.13; do \
-			if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-				found="$$candidate"; break; \
+		for below in 13 99; do for candidate in python3 python3.12 python3.11 python3.13; do \
+			if [ -z "$$found" ] && "$$candidate" -c \
+				"import sys; sys.exit(not (3, 11) <= sys.version_info < (3, $$below))" 2>/dev/null; then \
+				found="$$candidate"; \
 			fi; \
-		done; \
+		done; done; \
 		if [ -z "$$found" ]; then \
 			echo "Python 3.11 or later is needed: install python3.11 or python3.12." >&2; exit 1; \
 		fi; \

@@ -39,7 +39,9 @@ def django_db_setup(
 ) -> Iterator[None]:
     """The test database is made by the owner of its tables; the tests sign in to it as the application does."""
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases={"default", "owner"}, serialized_aliases=set())
+        made = setup_databases(
+            verbosity=0, interactive=False, aliases={"default", "owner"}, serialized_aliases=set()
+        )
     assert connections["default"].settings_dict["NAME"].startswith("test_")
     yield
     with django_db_blocker.unblock():

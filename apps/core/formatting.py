@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from django.utils.dates import MONTHS_3, MONTHS_ALT, WEEKDAYS
-from django.utils.formats import number_format
+from django.utils.formats import get_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext, pgettext
@@ -24,10 +24,14 @@ _PAPER_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", 
 
 def number(value: int | Decimal, *, decimals: int | None = None) -> str:
     """A number with grouped thousands and a true minus; without ``decimals`` as many digits as it has."""
+    if decimals is None and isinstance(value, int) and 0 <= value < 1000:
+        return str(value)  # nearly all of them: nothing to group
     exact = Decimal(value)
     text = plain_text(exact) if decimals is None else f"{exact:.{decimals}f}"
-    _, _, fraction = text.partition(".")
-    shown = number_format(text.lstrip("-"), decimal_pos=len(fraction), use_l10n=True, force_grouping=True)
+    whole, _, fraction = text.lstrip("-").partition(".")
+    shown = f"{int(whole):,}".replace(",", get_format("THOUSAND_SEPARATOR"))
+    if fraction:
+        shown = f"{shown}{get_format('DECIMAL_SEPARATOR')}{fraction}"
     negative = text.startswith("-") and any(digit in "123456789" for digit in text)
     return f"{MINUS}{shown}" if negative else shown
 
@@ -58,15 +62,15 @@ def money_html(value: Decimal, currency: str) -> SafeString:
 
 
 def _written(value: date, pattern: str) -> str:
-    short = str(MONTHS_3[value.month])
-    return pattern % {
+    names = {
         "weekday": WEEKDAYS[value.weekday()],
-        "day": value.day,
         "month": MONTHS_ALT[value.month],
-        "short": short.title() if (get_language() or "en").startswith("en") else short,
-        "number": value.month,
-        "year": value.year,
+        "short": MONTHS_3[value.month],
     }
+    # Django's catalogues do not agree on capitals: English wants them, our other languages never.
+    spell = str.title if (get_language() or "en").startswith("en") else str.lower
+    spelt = {key: spell(str(name)) for key, name in names.items()}
+    return pattern % {**spelt, "day": value.day, "number": value.month, "year": value.year}
 
 
 def day(value: date) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from babel import Locale
@@ -18,6 +19,7 @@ from weasyprint import CSS, HTML
 from apps.core.domain.money import round_to_minor_unit
 from apps.core.formatting import amount, number, paper_day
 from apps.invoicing.models import Invoice, InvoiceLine
+from apps.invoicing.status import status_of
 
 PAPER_LANGUAGE = "en"  # a paper is one document, whoever opens it; so its bytes never depend on a reader
 
@@ -64,24 +66,19 @@ class Document:
     summary: dict[str, Any]
 
 
-def is_overdue(invoice: Invoice, *, on: date) -> bool:
-    """Issued and not paid after its due date."""
-    return bool(invoice.number) and not invoice.is_credit_note and on > invoice.due_date
-
-
-def status_of(invoice: Invoice, *, on: date | None) -> str:
-    """The status in one word; ``on`` None: as on the paper itself, which knows no later day."""
-    if not invoice.number:
-        return _("Draft")
-    if invoice.is_credit_note:
-        return _("Credited")
-    return _("Overdue") if on is not None and is_overdue(invoice, on=on) else _("Open")
-
-
 def make_document(
-    invoice: Invoice, lines: Sequence[InvoiceLine], *, on: date | None, is_provisional: bool = False
+    invoice: Invoice,
+    lines: Sequence[InvoiceLine],
+    *,
+    on: date | None,
+    is_provisional: bool = False,
+    actions: Mapping[int, Sequence[tuple[str, str]]] = MappingProxyType({}),
 ) -> Document:
-    """Arrange a paper into the blocks of the guide's sample."""
+    """Arrange a paper into the blocks of the guide's sample.
+
+    ``on`` is the day that tells whether it is overdue; None: as on the paper itself. ``actions`` gives links (label,
+    address) for lines by their position, for a page.
+    """
     seller, recipient, customer = (
         _party(details)
         for details in (invoice.seller_details, invoice.recipient_details, invoice.customer_details)
@@ -90,7 +87,10 @@ def make_document(
         title = _("Draft invoice")
     else:
         title = _("Credit note") if invoice.is_credit_note else _("Invoice")
-    status = status_of(invoice, on=on)
+    status = str(status_of(invoice, on=on).label)
+    if invoice.seller == Invoice.Seller.PROVIDER:
+        note = _("End customer of %(partner)s") % {"partner": recipient.name}
+        customer = replace(customer, note=note)
     return Document(
         number=invoice.number or None,
         title=title,
@@ -103,7 +103,7 @@ def make_document(
         recipient=recipient,
         service_to=customer,
         fields=_fields(invoice, lines, status),
-        groups=_groups(lines, invoice),
+        groups=_groups(lines, invoice, actions),
         summary=_summary(invoice, lines),
     )
 
@@ -160,7 +160,9 @@ def _fields(invoice: Invoice, lines: Iterable[InvoiceLine], status: str) -> dict
     }
 
 
-def _groups(lines: Iterable[InvoiceLine], invoice: Invoice) -> list[LineGroup]:
+def _groups(
+    lines: Iterable[InvoiceLine], invoice: Invoice, actions: Mapping[int, Sequence[tuple[str, str]]]
+) -> list[LineGroup]:
     groups: dict[tuple[str, str], LineGroup] = {}
     for line in lines:
         group = groups.setdefault(
@@ -183,6 +185,7 @@ def _groups(lines: Iterable[InvoiceLine], invoice: Invoice) -> list[LineGroup]:
                 "amount": amount(line.amount, invoice.currency),
                 "kind": line.kind,
                 "original_period": line.original_period,
+                "actions": actions.get(line.position, ()),
             }
         )
     return list(groups.values())

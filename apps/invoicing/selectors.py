@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from apps.catalogue.domain.charges import Charge
@@ -15,8 +15,10 @@ from apps.catalogue.domain.prices import Price, PriceList
 from apps.catalogue.models import BookPrice, CustomerTerms, PartnerTerms, PriceBook
 from apps.core.domain.periods import Period
 from apps.core.problems import Refusal
+from apps.core.tenancy import Role, Scope
 from apps.invoicing.domain.papers import days_looked_at
 from apps.invoicing.models import Invoice
+from apps.invoicing.status import overdue_on
 from apps.organisations.models import Customer
 from apps.reconciliation.selectors import NoSuchCycle, cycle_starting, get_figures, overage_charges
 from apps.subscriptions.domain.cycles import Cycle
@@ -54,19 +56,8 @@ def billing_cycle_starting(customer: Customer, first_day: date, *, today: date) 
     Raises:
         NoSuchCycle: no such cycle starts on that day.
     """
-    until = max(today, first_day)
-    centre = cycles_of(customer, Service.CONTACT_CENTRE, until=until)
-    alone = [
-        cycle
-        for cycle in cycles_of(customer, Service.DIGITAL, until=until)
-        if find_cycle(centre, cycle.last) is None
-    ]
-    invoiced = sorted(
-        [(cycle, Service.CONTACT_CENTRE) for cycle in centre] + [(cycle, Service.DIGITAL) for cycle in alone],
-        key=lambda each: each[0].last,
-    )
     previous: Period | None = None
-    for cycle, service in invoiced:
+    for service, cycle in list_billing_cycles(customer, until=max(today, first_day)):
         if cycle.first == first_day:
             return BillingCycle(service, cycle, previous)
         previous = cycle.period
@@ -79,6 +70,20 @@ def billing_cycle_starting(customer: Customer, first_day: date, *, today: date) 
     raise NoSuchCycle(
         _("The cycle %(first)s – %(last)s of %(ref)s is carried by another invoice.")
         % {"first": cycle.first, "last": cycle.last, "ref": customer.ref}
+    )
+
+
+def list_billing_cycles(customer: Customer, *, until: date) -> list[tuple[Service, Cycle]]:
+    """The cycles with an invoice of their own that start on or before ``until``, by their last day (R10)."""
+    centre = cycles_of(customer, Service.CONTACT_CENTRE, until=until)
+    alone = [
+        cycle
+        for cycle in cycles_of(customer, Service.DIGITAL, until=until)
+        if find_cycle(centre, cycle.last) is None
+    ]
+    return sorted(
+        [(Service.CONTACT_CENTRE, cycle) for cycle in centre] + [(Service.DIGITAL, cycle) for cycle in alone],
+        key=lambda each: each[1].last,
     )
 
 
@@ -130,3 +135,39 @@ def price_list(book: PriceBook) -> PriceList:
 def visible_invoices() -> QuerySet[Invoice]:
     """The issued documents that the scope may see, newest first."""
     return Invoice.objects.select_related("pdf", "about", "partner")
+
+
+@dataclass(frozen=True)
+class InvoiceSum:
+    """What the invoices of one seller in one currency come to: the provider's are wholesale, a partner's are retail."""
+
+    seller: Invoice.Seller
+    currency: str
+    count: int
+    total: Decimal
+    overdue: Decimal
+
+
+def sum_invoices(invoices: QuerySet[Invoice], *, on: date) -> list[InvoiceSum]:
+    """The sums of a list of invoices, by seller and currency: what is bought and what is sold are not added up."""
+    rows = (
+        invoices.order_by()
+        .values("seller", "currency")
+        .annotate(count=Count("pk"), sum=Sum("total"), late=Sum("total", filter=overdue_on(on)))
+        .order_by("-seller", "currency")
+    )
+    return [
+        InvoiceSum(
+            Invoice.Seller(row["seller"]), row["currency"], row["count"], row["sum"], row["late"] or Decimal(0)
+        )
+        for row in rows
+    ]
+
+
+def addressed_to(reader: Scope, invoice: Invoice) -> bool:
+    """Whether a paper is for the eyes of a scope: for drafts what the database's policies are for issued ones."""
+    if reader.role is Role.CUSTOMER:
+        return invoice.customer_id == reader.customer
+    if reader.role is Role.PARTNER:
+        return invoice.partner_id == reader.partner
+    return reader.role is Role.PROVIDER

@@ -233,20 +233,48 @@ def _hash(inputs: dict[str, Any], rows: dict[Kind, list[IntervalRow]]) -> str:
     return digest.hexdigest()
 
 
-def list_available_cycles(customer: Customer, *, today: date) -> list[Cycle]:
-    """The contact-centre cycles of the availability window, newest first (R10).
+@dataclass(frozen=True, slots=True)
+class CycleOffer:
+    """The contact-centre cycles of a customer, newest first, and from when to when records of it start.
+
+    ``started`` have a complete day; ``available`` lie in the availability window (R10); ``newest`` is the one that pages
+    open on: the newest in which a record starts, without any the newest of all.
+    """
+
+    started: list[Cycle]
+    available: list[Cycle]
+    newest: Cycle | None
+    usage: Period | None
+
+    def newest_of(self, subscription: str) -> Cycle | None:
+        """Of the cycles whose primary is ``subscription`` the one to open on."""
+        cycles = [cycle for cycle in self.started if cycle.primary.number == subscription]
+        used = (cycle for cycle in cycles if self.usage is not None and cycle.first <= self.usage.last)
+        return next(used, cycles[0] if cycles else None)
+
+
+def offered_cycles(customer: Customer, *, today: date) -> CycleOffer:
+    """What pages let their readers choose from (R10).
 
     Thirteen months back from the newest cycle with usage; without usage, from the newest that has started.
     """
     started = [
-        cycle for cycle in cycles_of(customer, Service.CONTACT_CENTRE, until=today) if cycle.first < today
+        cycle
+        for cycle in reversed(cycles_of(customer, Service.CONTACT_CENTRE, until=today))
+        if cycle.first < today
     ]
-    if not started:
-        return []
-    usage = days_with_usage(customer)
-    with_usage = [cycle for cycle in started if usage is not None and cycle.first <= usage.last]
-    newest = with_usage[-1] if with_usage else started[-1]
-    return [cycle for cycle in reversed(started) if cycle.last >= newest.last - _AVAILABLE]
+    usage = days_with_usage(customer) if started else None
+    newest = next(
+        (cycle for cycle in started if usage is not None and cycle.first <= usage.last),
+        started[0] if started else None,
+    )
+    available = [cycle for cycle in started if newest and cycle.last >= newest.last - _AVAILABLE]
+    return CycleOffer(started, available, newest, usage)
+
+
+def list_available_cycles(customer: Customer, *, today: date) -> list[Cycle]:
+    """The contact-centre cycles of the availability window, newest first (R10)."""
+    return offered_cycles(customer, today=today).available
 
 
 def newest_cycle_with_usage(customer: Customer, cycles: Iterable[Cycle]) -> Cycle | None:

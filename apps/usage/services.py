@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -118,6 +119,9 @@ def import_usage(
                 sha256=sha256,
                 defaults={"file_name": path.name[:255]},
             )
+            told_before = _told_before(delivery, file.unknown_columns)
+        if told_before is not None:
+            return told_before
         imported = UsageImported(unknown_columns=file.unknown_columns)
         desk = _Desk(described, delivery, customer_ref, source, now, imported)
         for rows in _chunks(file.rows):
@@ -128,6 +132,28 @@ def import_usage(
         with scope(sender):
             Delivery.objects.filter(pk=delivery.pk).update(finished_at=timezone.now(), **imported.counts())
     return imported
+
+
+def _told_before(delivery: Delivery, unknown_columns: Sequence[str]) -> UsageImported | None:
+    """The outcome of a file that was imported to its end before: what was taken then is a duplicate now.
+
+    None where it must be read again: it was never finished, or it has rows that may be taken today.
+    """
+    if delivery.finished_at is None:
+        return None
+    reasons = dict(
+        delivery.rows_kept_aside.values_list("reason")
+        .annotate(count=Count("pk"))
+        .values_list("reason", "count")
+    )
+    if reasons.keys() & {Fault.IN_FUTURE, Fault.UNKNOWN_CUSTOMER}:
+        return None
+    return UsageImported(
+        duplicate=delivery.accepted + delivery.duplicate + delivery.conflict,
+        rejected=delivery.rejected,
+        unknown_columns=unknown_columns,
+        reasons=reasons,
+    )
 
 
 def _chunks(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:

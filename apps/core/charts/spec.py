@@ -154,9 +154,10 @@ def chart_table(spec: ChartSpec) -> ChartTable:
 
 def describe(spec: ChartSpec, index: int) -> str:
     """What one bar shows, a line for each number, the place first."""
+    pair = _("%(label)s: %(value)s")
     lines = [spec.categories[index].long_label]
     lines += [
-        _("%(label)s: %(value)s") % {"label": series.label, "value": number(value)}
+        pair % {"label": series.label, "value": number(value)}
         for series in spec.series
         if (value := series.values[index]) is not None
     ]

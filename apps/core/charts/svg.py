@@ -27,7 +27,7 @@ _PRINTED = {
     Tone.WITHIN: "#4f979c",
     Tone.SUBSTITUTED: "#7a6fd0",
     Tone.OVERAGE: "#cf4228",
-    Tone.NEUTRAL: "#9fb0b4",
+    Tone.NEUTRAL: "#7d9196",
 }
 
 

@@ -97,7 +97,8 @@ def _row(table: django_tables2.Table, row: Any, plan: _Plan) -> str:
         if start is None:
             computed = _computed(_static_attributes(column, "td"), record=row.record, table=table, value=cell)
             start = f"<td{_attributes(computed)}>"
-        cells.append(f"{start}{shown(cell)}{end}")
+        text = figure(None) if cell == table.default else shown(cell)
+        cells.append(f"{start}{text}{end}")
     attributes = _attributes(_computed(table.row_attrs, record=row.record, table=table))
     return f"<tr{attributes}>{''.join(cells)}</tr>"
 

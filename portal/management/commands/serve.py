@@ -1,7 +1,6 @@
 """Serves the portal: web server, worker and scheduler together, until Ctrl-C or one of them ends."""
 
 import http.client
-import os
 import signal
 import socket
 import threading
@@ -27,10 +26,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
         parser.add_argument(
-            "--port",
-            type=int,
-            default=os.environ.get("PORT", "8000"),
-            help="the port to listen on (%(default)s); 0 takes a free one",
+            "--port", type=int, default=8000, help="the port to listen on (%(default)s); 0 takes a free one"
         )
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:

@@ -1,0 +1,81 @@
+"""The list of customers as CSV, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+
+from apps.catalogue.domain.kinds import UsageType
+from apps.core.domain.money import money_text
+from apps.dashboard.selectors import CustomerAtAGlance
+
+# A spreadsheet takes a cell that starts so for a formula.
+_STARTS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+Cell = str | int
+
+
+def harmless(cell: Cell) -> Cell:
+    """A text that a spreadsheet would take for a formula, with an apostrophe before it."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_STARTS_OF_FORMULAS) else cell
+
+
+def customers_csv(glances: Iterable[CustomerAtAGlance]) -> str:
+    """One line a customer, in the order given."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        [
+            _("Customer"),
+            _("Reference"),
+            _("Partner"),
+            _("Partner reference"),
+            _("Status"),
+            _("Licence model"),
+            _("Primary subscription"),
+            _("Cycle from"),
+            _("Cycle to"),
+            _("Data until"),
+            _("Agents used"),
+            _("Agents committed"),
+            _("Agent overage"),
+            _("WFO overage"),
+            _("IVR port overage"),
+            _("Overage amount"),
+            _("Currency"),
+        ]
+    )
+    writer.writerows([harmless(cell) for cell in _cells(glance)] for glance in glances)
+    return out.getvalue()
+
+
+def _cells(glance: CustomerAtAGlance) -> list[Cell]:
+    customer, primary, cycle = glance.customer, glance.primary, glance.cycle
+    cells: list[Cell] = [
+        customer.name,
+        customer.ref,
+        customer.partner.name,
+        customer.partner.ref,
+        "; ".join(str(standing.label) for standing in glance.standings),
+        primary.licence_model.value if primary and primary.licence_model else "",
+        primary.number if primary else "",
+    ]
+    if cycle is None:
+        return cells + [""] * 10
+    most, committed = cycle.peak
+    return [
+        *cells,
+        cycle.period.first.isoformat(),
+        cycle.period.last.isoformat(),
+        cycle.until.isoformat(),
+        most,
+        committed,
+        cycle.agent_overage,
+        cycle.billed.get(UsageType.WORKFORCE_OPTIMIZATION, 0),
+        cycle.billed.get(UsageType.IVR_PORT, 0),
+        "" if cycle.amount is None else money_text(cycle.amount, cycle.currency),
+        cycle.currency,
+    ]

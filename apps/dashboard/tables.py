@@ -1,0 +1,187 @@
+"""The list of customers."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import django_tables2
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.catalogue.domain.kinds import LicenceModel, UsageType
+from apps.core.charts import sparkline
+from apps.core.formatting import day, day_short, money_html, number, period
+from apps.dashboard.selectors import CustomerAtAGlance, Standing, describe
+from apps.organisations.models import Customer
+
+_TONES = {Standing.OVERAGE: " is-danger", Standing.EXPIRING: " is-warning", Standing.ACTIVE: " is-ok"}
+
+
+def licence_model_name(model: LicenceModel | None) -> str:
+    """A licence model in words."""
+    if model is None:
+        return ""
+    return _("Named agents") if model is LicenceModel.NAMED else _("Concurrent agents")
+
+
+def _figures(**attributes: Any) -> django_tables2.Column:
+    return django_tables2.Column(
+        attrs={"cell": {"class": "num"}}, initial_sort_descending=True, empty_values=(), **attributes
+    )
+
+
+class CustomersTable(django_tables2.Table):
+    """Customers of a worklist. ``describe`` must have read what the rows of the page show."""
+
+    customer = django_tables2.Column(
+        verbose_name=gettext_lazy("Customer"), accessor="name", order_by=("folded_name", "ref")
+    )
+    partner = django_tables2.Column(
+        verbose_name=gettext_lazy("Partner"),
+        accessor="partner__name",
+        order_by=("partner__name", "folded_name", "ref"),
+    )
+    status = django_tables2.Column(
+        verbose_name=gettext_lazy("Status"),
+        empty_values=(),
+        order_by=("attention", "-agent_overage", "-port_overage", "folded_name", "ref"),
+    )
+    subscription = django_tables2.Column(
+        verbose_name=gettext_lazy("Primary subscription"), empty_values=(), orderable=False
+    )
+    cycle = django_tables2.Column(
+        verbose_name=gettext_lazy("Billing cycle"),
+        empty_values=(),
+        initial_sort_descending=True,
+        order_by=("newest_day", "folded_name", "ref"),
+    )
+    daily = django_tables2.Column(
+        verbose_name=gettext_lazy("Agents a day"), empty_values=(), orderable=False
+    )
+    agents = _figures(
+        verbose_name=gettext_lazy("Agents used"), order_by=("most_agents", "folded_name", "ref")
+    )
+    agent_overage = _figures(
+        verbose_name=gettext_lazy("Agent overage"), order_by=("agent_overage", "folded_name", "ref")
+    )
+    port_overage = _figures(
+        verbose_name=gettext_lazy("IVR port overage"), order_by=("port_overage", "folded_name", "ref")
+    )
+    amount = _figures(verbose_name=gettext_lazy("Overage amount"), orderable=False)
+
+    class Meta:
+        attrs = {"aria-label": gettext_lazy("Customers"), "row_header": "customer", "class": "is-sticky"}
+        order_by = "status"
+        empty_text = gettext_lazy("No customer fits these filters.")
+
+    glances: dict[int, CustomerAtAGlance]
+
+    def describe(self, *, today: date) -> None:
+        """Read everything that the rows of this page show."""
+        records = [row.record for row in self.paginated_rows]
+        self.glances = {glance.customer.pk: glance for glance in describe(records, today=today)}
+
+    def render_customer(self, record: Customer) -> SafeString:
+        return format_html(
+            '<a class="row-link" href="{}">{}</a><span class="sub">{}</span>',
+            reverse("reconciliation:current", args=[record.ref]),
+            record.name,
+            record.ref,
+        )
+
+    def render_partner(self, record: Customer) -> SafeString:
+        return format_html('{}<span class="sub">{}</span>', record.partner.name, record.partner.ref)
+
+    def render_status(self, record: Customer) -> SafeString:
+        glance = self.glances[record.pk]
+        strongest, ends = glance.strongest, glance.ends_next
+        notes = [standing.label for standing in glance.also]
+        if ends is not None and ends.ends_on is not None:
+            notes.append(
+                _("%(subscription)s ends %(day)s") % {"subscription": ends.number, "day": day(ends.ends_on)}
+            )
+        return format_html(
+            '<span class="badge{}">{}</span>{}',
+            _TONES.get(strongest, ""),
+            strongest.label,
+            format_html('<span class="sub">{}</span>', " · ".join(map(str, notes))) if notes else "",
+        )
+
+    def render_subscription(self, record: Customer) -> SafeString | None:
+        primary = self.glances[record.pk].primary
+        if primary is None:
+            return None
+        note = licence_model_name(primary.licence_model)
+        if primary.ends_on is not None and not self.glances[record.pk].is_active:
+            note = _("Ended %(day)s") % {"day": day(primary.ends_on)}
+        return format_html('{}<span class="sub">{}</span>', primary.number, note)
+
+    def render_cycle(self, record: Customer) -> SafeString | None:
+        cycle = self.glances[record.pk].cycle
+        if cycle is None:
+            return None
+        if cycle.is_closed:
+            note = _("Final")
+        elif cycle.is_stale:
+            note = _("Is being recalculated")
+        elif cycle.until < cycle.period.last:
+            note = _("Provisional, data until %(day)s") % {"day": day_short(cycle.until)}
+        else:
+            note = _("Provisional")
+        return format_html(
+            '<span class="period">{}</span><span class="sub">{}</span>', period(cycle.period), note
+        )
+
+    def render_daily(self, record: Customer) -> SafeString | None:
+        cycle = self.glances[record.pk].cycle
+        if cycle is None:
+            return None
+        most, committed = cycle.peak
+        return sparkline(
+            cycle.used,
+            commitment=cycle.committed,
+            label=_("Agents used on each day of the cycle; at most %(most)s, %(committed)s committed")
+            % {"most": number(most), "committed": number(committed)},
+        )
+
+    def render_agents(self, record: Customer) -> SafeString | None:
+        cycle = self.glances[record.pk].cycle
+        if cycle is None:
+            return None
+        most, committed = cycle.peak
+        return format_html(
+            '{}<span class="sub">{}</span>',
+            number(most),
+            _("of %(committed)s") % {"committed": number(committed)},
+        )
+
+    def render_agent_overage(self, record: Customer) -> int | SafeString | None:
+        cycle = self.glances[record.pk].cycle
+        if cycle is None:
+            return None
+        wfo = cycle.billed.get(UsageType.WORKFORCE_OPTIMIZATION, 0)
+        if not wfo:
+            return _overage(cycle.agent_overage)
+        return format_html(
+            '{}<span class="sub">{}</span>',
+            _overage(cycle.agent_overage),
+            _("and %(count)s WFO") % {"count": number(wfo)},
+        )
+
+    def render_port_overage(self, record: Customer) -> int | SafeString | None:
+        cycle = self.glances[record.pk].cycle
+        return None if cycle is None else _overage(cycle.billed.get(UsageType.IVR_PORT, 0))
+
+    def render_amount(self, record: Customer) -> SafeString | None:
+        cycle = self.glances[record.pk].cycle
+        if cycle is None or cycle.amount is None or not cycle.billed:
+            return None
+        return money_html(cycle.amount, cycle.currency)
+
+
+def _overage(units: int) -> int | SafeString:
+    return format_html('<span class="is-over">{}</span>', number(units)) if units else units

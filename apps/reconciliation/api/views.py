@@ -1,0 +1,138 @@
+"""The API of customers, their cycles and their Daily Detail. Read only."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.catalogue.domain.kinds import Service
+from apps.organisations.guards import visible_customer
+from apps.organisations.models import Customer
+from apps.reconciliation.api.pagination import Pages
+from apps.reconciliation.detail_export import detail_json, detail_records
+from apps.reconciliation.domain.detail import Family
+from apps.reconciliation.selectors import (
+    cycle_starting,
+    get_figures,
+    list_available_cycles,
+    newest_cycle_with_usage,
+    results_of,
+)
+from apps.subscriptions.domain.cycles import Cycle
+from apps.subscriptions.selectors import list_closed_cycles
+
+
+class CustomerListView(APIView):
+    """``GET /api/v1/customers/``: the customers that the reader may see, by reference."""
+
+    def get(self, request: Request) -> Response:
+        pages = Pages()
+        found = pages.paginate_queryset(Customer.objects.select_related("partner"), request, view=self)
+        return pages.get_paginated_response([as_customer(customer) for customer in found or []])
+
+
+def as_customer(customer: Customer) -> dict[str, Any]:
+    """A customer as the API names it."""
+    return {
+        "ref": customer.ref,
+        "name": customer.name,
+        "country": customer.country,
+        "partner": customer.partner.ref,
+    }
+
+
+class CycleListView(APIView):
+    """``GET /api/v1/customers/<ref>/cycles/``: the contact-centre cycles of the availability window, newest first (R10)."""
+
+    def get(self, request: Request, ref: str) -> Response:
+        customer, today = visible_customer(ref), timezone.now().date()
+        closed = {cycle.first for cycle in list_closed_cycles(customer, Service.CONTACT_CENTRE)}
+        used = {result.first_day: result for result in results_of(customer)}
+        return Response(
+            {
+                "customer": customer.ref,
+                "results": [
+                    {
+                        **as_cycle(cycle),
+                        "is_closed": cycle.first in closed,
+                        "calculated_until": used[cycle.first].until.isoformat() if cycle.first in used else None,
+                        "has_usage": cycle.first in used and used[cycle.first].has_usage,
+                    }
+                    for cycle in list_available_cycles(customer, today=today)
+                ],
+            }
+        )
+
+
+def as_cycle(cycle: Cycle) -> dict[str, Any]:
+    """A cycle as the API names it."""
+    return {
+        "first_day": cycle.first.isoformat(),
+        "last_day": cycle.last.isoformat(),
+        "subscription": cycle.primary.number,
+    }
+
+
+class DailyDetailView(APIView):
+    """``GET /api/v1/customers/<ref>/daily-detail/?cycle=&until=&family=``: the records of the CSV.
+
+    Without ``cycle``: the newest with usage. ``until`` is the last complete day to use.
+    """
+
+    def get(self, request: Request, ref: str) -> Response:
+        customer, today = visible_customer(ref), timezone.now().date()
+        first_day, until = _day(request, "cycle"), _day(request, "until")
+        family = _family(request)
+        cycle = _cycle(customer, first_day, today=today)
+        figures = get_figures(customer, cycle, today=today, until=until)
+        return Response(
+            {
+                "customer": customer.ref,
+                "cycle": as_cycle(cycle),
+                "until": figures.until.isoformat(),
+                "is_provisional": not figures.is_closed,
+                "results": detail_json(detail_records(figures.rows, family)),
+            }
+        )
+
+
+def _cycle(customer: Customer, first_day: date | None, *, today: date) -> Cycle:
+    if first_day is None:
+        newest = newest_cycle_with_usage(customer, list_available_cycles(customer, today=today))
+        if newest is None:
+            raise NotFound
+        return newest
+    if first_day > today:
+        raise NotFound
+    return cycle_starting(customer, first_day, today=today, service=Service.CONTACT_CENTRE)
+
+
+def _day(request: Request, name: str) -> date | None:
+    text = request.query_params.get(name)
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text) if len(text) == 10 else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise ValidationError({name: [_("Write a day like 2024-06-09.")]})
+    return day
+
+
+def _family(request: Request) -> Family | None:
+    text = request.query_params.get("family")
+    if not text:
+        return None
+    try:
+        return Family(text)
+    except ValueError:
+        choices = ", ".join(Family)
+        raise ValidationError({"family": [_("Choose one of %(choices)s.") % {"choices": choices}]}) from None

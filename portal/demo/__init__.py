@@ -1,0 +1,1 @@
+"""The demonstration: two real examples, and a made-up partner with two hundred customers."""
