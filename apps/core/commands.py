@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.core.problems import Refusal
 from apps.core.tenancy import PROVIDER, scope
@@ -25,7 +24,7 @@ class PortalCommand(BaseCommand):
     scoped = True
     formats: tuple[str, ...] = ("text", "json")
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--format", choices=self.formats, default=self.formats[0])
 
     def handle(self, *arguments: Any, **options: Any) -> None:
@@ -38,7 +37,7 @@ class PortalCommand(BaseCommand):
         except Refusal as refusal:
             raise CommandError(str(refusal)) from refusal
 
-    def work(self, **options: Any) -> None:
+    def work(self, *arguments: Any, **options: Any) -> None:
         """What the command does."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Refusals: typed errors with one clear line, made into a message, a 409 or a command's last words in one place each."""
+"""Refusals: typed errors with one clear line, made into a message, a 409 or a command's last words in one place."""
 
 from typing import Any
 

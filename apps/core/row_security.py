@@ -56,34 +56,33 @@ def protect(
                 f"CREATE POLICY {name}_rows ON {table} TO portal_{name} USING ({rights.rows})",
                 f"GRANT {rights.may} ON {table} TO portal_{name}",
             ]
-    return migrations.RunSQL(statements, migrations.RunSQL.noop)
+    return _run(*statements)
 
 
 def share(table: str, *, may: dict[str, str]) -> migrations.RunSQL:
     """Rights on a table that no tenant owns (``may``: role's short name to rights)."""
-    return migrations.RunSQL(
-        [f"GRANT {rights} ON {table} TO portal_{name}" for name, rights in may.items()],
-        migrations.RunSQL.noop,
-    )
+    return _run(*(f"GRANT {rights} ON {table} TO portal_{name}" for name, rights in may.items()))
 
 
 def same_partner(table: str, *, column: str = "customer_id") -> migrations.RunSQL:
     """A row's customer must be a customer of the row's partner: foreign keys look past row-level security."""
-    return migrations.RunSQL(
+    return _run(
         f"ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_of_partner FOREIGN KEY ({column}, partner_id)"
-        " REFERENCES organisations_customer (id, partner_id) DEFERRABLE INITIALLY DEFERRED",
-        migrations.RunSQL.noop,
+        " REFERENCES organisations_customer (id, partner_id) DEFERRABLE INITIALLY DEFERRED"
     )
 
 
 def never_changes(table: str) -> migrations.RunSQL:
     """Rows of ``table`` are written once: a trigger refuses to change or delete one, whoever asks."""
-    return migrations.RunSQL(
-        [
-            f"CREATE FUNCTION {table}_is_frozen() RETURNS trigger LANGUAGE plpgsql AS"
-            f" $$BEGIN RAISE EXCEPTION 'rows of {table} never change'; END$$",
-            f"CREATE TRIGGER frozen BEFORE UPDATE OR DELETE ON {table}"
-            f" FOR EACH ROW EXECUTE FUNCTION {table}_is_frozen()",
-        ],
-        migrations.RunSQL.noop,
+    return _run(
+        f"""
+        CREATE FUNCTION {table}_is_frozen() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN RAISE EXCEPTION 'rows of {table} never change'; END$$
+        """,
+        f"CREATE TRIGGER frozen BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_is_frozen()",
     )
+
+
+def _run(*statements: str) -> migrations.RunSQL:
+    """Statements that are not undone: tables are made again from nothing, never stripped of their protection."""
+    return migrations.RunSQL(list(statements), migrations.RunSQL.noop)

@@ -1,8 +1,8 @@
 """Whose eyes the database looks through.
 
 The application signs in to PostgreSQL with no right of its own. ``scope`` opens a transaction and takes, in one
-statement, the role of a provider, a partner or a customer; row-level security does the rest. Without a scope every query
-on a tenant's table fails with "permission denied": closed, not open.
+statement, the role of a provider, a partner or a customer; row-level security does the rest. Without a scope every
+query on a tenant's table fails with "permission denied": closed, not open.
 """
 
 from collections.abc import Iterator

@@ -223,7 +223,7 @@ class InvoicePdfView(View):
             try:
                 content = pdf.file.open("rb")
             except FileNotFoundError:
-                logger.error("the PDF of invoice %s is not in the storage", pdf.invoice_id)  # noqa: TRY400
+                logger.error("the PDF of invoice %s is not in the storage", pdf.invoice_id)
                 raise Http404 from None
             response = FileResponse(
                 content, as_attachment=True, filename=f"{number}.pdf", content_type="application/pdf"

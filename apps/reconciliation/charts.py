@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -44,24 +42,15 @@ def usage_chart(figures: TypeFigures, cycle: Period) -> ChartSpec:
 
 
 def _markers(figures: TypeFigures) -> tuple[Marker, ...]:
-    """A pin on the marked peak, and on the day that is billed where that is another."""
-    peak = _index(figures.rows, [row.is_overage_peak for row in figures.rows])
-    billed = _index(figures.rows, [row.day == figures.billed.day for row in figures.rows])
-    if peak is None and billed is None:
-        return ()
-    if peak == billed or billed is None or peak is None:
-        label = _("Billed") if peak is None else _("Overage peak")
-        index = billed if peak is None else peak
-        assert index is not None
-        return (Marker(index=index, label=label),)
-    if abs(peak - billed) < _ROOM_FOR_PINS:
-        return (Marker(index=billed, label=_("Billed")),)
-    pins = (Marker(index=peak, label=_("Overage peak")), Marker(index=billed, label=_("Billed")))
-    return pins
-
-
-def _index(rows: Sequence[Row], chosen: Sequence[bool]) -> int | None:
-    return next((index for index, is_chosen in enumerate(chosen) if is_chosen), None)
+    """A pin on the marked peak, and one on the day that is billed where that is another."""
+    pins = [
+        Marker(index=index, label=_("Overage peak") if row.is_overage_peak else _("Billed"))
+        for index, row in enumerate(figures.rows)
+        if row.is_overage_peak or row.day == figures.billed.day
+    ]
+    if len(pins) == 2 and pins[1].index - pins[0].index < _ROOM_FOR_PINS:
+        return (Marker(index=figures.rows.index(figures.peak), label=_("Billed")),)
+    return tuple(pins)
 
 
 def _summary(figures: TypeFigures) -> str:

@@ -246,6 +246,14 @@ class CycleOffer:
     newest: Cycle | None
     usage: Period | None
 
+    def listed(self, *, today: date) -> list[Cycle]:
+        """Those of ``available`` worth listing: of the cycles after the last record only those of the last 13 months."""
+        return [
+            cycle
+            for cycle in self.available
+            if self.newest is None or cycle.first <= self.newest.first or cycle.last >= today - _AVAILABLE
+        ]
+
     def newest_of(self, subscription: str) -> Cycle | None:
         """Of the cycles whose primary is ``subscription`` the one to open on."""
         cycles = [cycle for cycle in self.started if cycle.primary.number == subscription]

@@ -18,7 +18,7 @@ ATTEMPTS = 3
 
 
 @shared_task(bind=True, max_retries=ATTEMPTS - 1, default_retry_delay=1)
-def reconcile_customer(self: Task, run_id: int, customer_id: int) -> None:
+def reconcile_customer(self: Task[[int, int], None], run_id: int, customer_id: int) -> None:
     """Recalculate one customer of a run. What fails three times is parked with its reason."""
     try:
         with scope(PROVIDER):

@@ -40,7 +40,8 @@ def list_intervals(
             """,
             [customer.pk, int(kind), first - LONGEST_RECORD, last, first],
         )
-        return cursor.fetchall()
+        rows: list[IntervalRow] = cursor.fetchall()
+        return rows
 
 
 def days_with_usage(customer: Customer) -> Period | None:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from apps.core.domain.periods import ONE_DAY
 from apps.core.problems import Refusal
 from apps.core.tenancy import Role, Scope, scope
-from apps.organisations.models import Customer
+from apps.organisations.models import Customer, Partner
 from apps.organisations.selectors import get_customer
 from apps.subscriptions.services import lock_customer, mark_stale
 from apps.usage.domain.files import FileRow, UnreadableFileError, read_usage_file
@@ -112,7 +112,7 @@ def import_usage(
             if customer_ref:
                 get_customer(customer_ref)
             delivery, _created = Delivery.objects.get_or_create(
-                partner_id=sender.partner if sender.role is Role.PARTNER else None,
+                partner=Partner.objects.get(pk=sender.partner) if sender.role is Role.PARTNER else None,
                 customer_ref=customer_ref,
                 kind=described.kind,
                 source_name=source,

@@ -21,15 +21,9 @@ PARTNER = "P-300"
 # The customers that buy from the partner at retail prices, and those with calls in menus.
 RETAIL_EVERY, LEGS_EVERY = 10, 3
 
-_PLACES = (
-    "Alster Bodensee Cevennes Dalarna Elbe Fjord Gotland Harbour Isar Jura Kattegat Loire Moselle Neckar Oder Polder"
-    " Quay Rhine Saale Tatra Ural Vltava Weser Ystad Zealand"
-).split()
-_TRADES = (
-    "Insurance;Energy;Telecom;Travel;Logistics;Savings Bank;Health;Retail;Utilities;Airlines;Pharmacy;Housing;Mobility;"
-    "Credit Union;Broadband;Water;Parcel;Tickets;Electronics;Furniture"
-).split(";")
-_COUNTRIES = "SE DE FR CZ GB NL AT CH DK FI".split()
+_PLACES = ["Alster", "Bodensee", "Cevennes", "Dalarna", "Elbe", "Fjord", "Gotland", "Harbour", "Isar", "Jura", "Kattegat", "Loire", "Moselle", "Neckar", "Oder", "Polder", "Quay", "Rhine", "Saale", "Tatra", "Ural", "Vltava", "Weser", "Ystad", "Zealand"]
+_TRADES = ["Insurance", "Energy", "Telecom", "Travel", "Logistics", "Savings Bank", "Health", "Retail", "Utilities", "Airlines", "Pharmacy", "Housing", "Mobility", "Credit Union", "Broadband", "Water", "Parcel", "Tickets", "Electronics", "Furniture"]
+_COUNTRIES = ["SE", "DE", "FR", "CZ", "GB", "NL", "AT", "CH", "DK", "FI"]
 
 
 @dataclass(frozen=True)

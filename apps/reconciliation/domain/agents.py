@@ -70,7 +70,8 @@ def _present(sessions: Intervals, origin: int, stride: int) -> Int64:
     keys, position = np.unique(united.actor[owner] * stride + sample, return_inverse=True)
     total = np.zeros(len(keys), np.int64)
     np.add.at(total, position, time)
-    return keys[total >= PRESENT_FROM]
+    present: Int64 = keys[total >= PRESENT_FROM]
+    return present
 
 
 def _united(sessions: Intervals) -> Intervals:

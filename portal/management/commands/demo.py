@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -82,7 +81,7 @@ class Command(PortalCommand):
     help = "Sets up the demonstration: sample data, figures, invoices and somebody to sign in as."
     scoped = False
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--no-serve", action="store_true", help="Stop after the job.")
         parser.add_argument("--port", type=int, default=8000)
@@ -130,16 +129,16 @@ class Command(PortalCommand):
         customers = {customer.ref: customer for customer in Customer.objects.filter(ref__in=DETAILS)}
         for ref, details in DETAILS.items():
             describe_organisation(organisation=partners.get(ref) or customers[ref], **details)
-        for email, name, role, ref in PEOPLE:
+        for email, name, role, its_ref in PEOPLE:
             if not User.objects.filter(email=email).exists():
-                customer = customers.get(ref or "")
+                customer = customers.get(its_ref or "")
                 User.objects.create_user(
                     email=email,
                     full_name=name,
                     role=role,
                     password=PASSWORD,
                     customer=customer,
-                    partner=customer.partner if customer else partners.get(ref or ""),
+                    partner=customer.partner if customer else partners.get(its_ref or ""),
                 )
 
     def _usage(self) -> None:
@@ -216,14 +215,13 @@ class Command(PortalCommand):
             for ref in ("C-100", "C-200"):
                 for invoice in Invoice.objects.filter(about__ref=ref).select_related("pdf", "about"):
                     total = money_text(invoice.total, invoice.currency)
-                    say(
-                        f"  {invoice.number}      {invoice.about.name}, {total} {invoice.currency}: {invoice.pdf.file.path}"
-                    )
+                    say(f"  {invoice.number}      {invoice.about.name}, {total} {invoice.currency}")
+                    say(f"                  {invoice.pdf.file.path}")
             say("")
             say(f"Address   http://127.0.0.1:{port}/")
             say(f"Password  {PASSWORD} (for each of these)")
-            for email, _name, role, ref in PEOPLE:
-                say(f"  {email:<26} {role.label}{f' of {ref}' if ref else ''}")
+            for email, _name, role, its_ref in PEOPLE:
+                say(f"  {email:<26} {role.label}{f' of {its_ref}' if its_ref else ''}")
             say("")
 
 

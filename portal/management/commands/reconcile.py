@@ -1,11 +1,10 @@
 """``reconcile``: recalculates what is stale."""
 
 import time
-from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from apps.catalogue.domain.kinds import Service
@@ -28,7 +27,7 @@ class Command(PortalCommand):
     help = "Recalculates the figures that are stale, or a customer's."
     scoped = False
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--customer")
         parser.add_argument("--cycle", help="First day of the cycle; goes with --customer.")

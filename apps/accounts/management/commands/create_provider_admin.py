@@ -1,11 +1,11 @@
 """``create_provider_admin``: the first user of an installation."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
+from django.core.management.base import CommandParser
 from django.urls import reverse
 
 from apps.accounts.services import create_provider_admin
@@ -17,7 +17,7 @@ class Command(PortalCommand):
 
     help = "Creates the first user and prints a link to set the password."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--email", required=True)
         parser.add_argument("--name", default="")

@@ -1,8 +1,8 @@
 """``run_billing``: makes, and issues, the invoices of a cycle."""
 
-from argparse import ArgumentParser
 from typing import Any
 
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from apps.core.commands import BY_COMMAND_LINE, PortalCommand, required_day
@@ -15,7 +15,7 @@ class Command(PortalCommand):
 
     help = "Makes the invoices of a customer's billing cycle; with --issue, issues them and closes the cycle."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--customer", required=True)
         parser.add_argument("--cycle", required=True, help="First day of the cycle.")

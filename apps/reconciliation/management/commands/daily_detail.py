@@ -1,8 +1,8 @@
 """``daily_detail``: the Daily Detail of a cycle, as CSV or JSON."""
 
-from argparse import ArgumentParser
 from typing import Any
 
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from apps.catalogue.domain.kinds import Service
@@ -19,7 +19,7 @@ class Command(PortalCommand):
     help = "Prints the Daily Detail of a customer's billing cycle."
     formats = ("csv", "json")
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--customer", required=True)
         parser.add_argument("--cycle", required=True, help="First day of the cycle.")

@@ -1,10 +1,9 @@
 """``import_portfolio FILE``: partners, customers, subscriptions and prices; all or nothing."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from apps.core.commands import BY_COMMAND_LINE, PortalCommand
 from apps.subscriptions.services import import_portfolio
@@ -15,7 +14,7 @@ class Command(PortalCommand):
 
     help = "Creates or updates partners, customers, subscriptions and prices from a portfolio file."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", type=Path)
 

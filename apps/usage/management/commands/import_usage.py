@@ -1,11 +1,10 @@
 """``import_usage KIND FILE``: one file of usage. Bad rows are kept aside; good rows are stored."""
 
 import hashlib
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from apps.core.commands import PortalCommand
@@ -20,7 +19,7 @@ class Command(PortalCommand):
     help = "Imports one usage file (CSV or NDJSON)."
     scoped = False
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("kind", help=", ".join(KINDS_OF_FILE))
         parser.add_argument("file", type=Path)

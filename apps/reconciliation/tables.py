@@ -1,0 +1,89 @@
+"""The Daily Detail as a table, with the vendor's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import django_tables2
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.catalogue.domain.kinds import UsageType
+from apps.reconciliation.detail_export import DetailRecord
+from apps.reconciliation.domain.detail import Billed
+from apps.reconciliation.summaries import time_of
+
+
+def _column(name: Any, accessor: str, **attributes: Any) -> django_tables2.Column:
+    return django_tables2.Column(verbose_name=name, accessor=accessor, orderable=False, **attributes)
+
+
+def _units(name: Any, accessor: str, mark: str = "") -> django_tables2.Column:
+    """A numeric column whose cells above 0 are marked."""
+
+    def cell_class(value: object) -> str:
+        return f"num {mark}" if mark and value else "num"
+
+    return _column(name, accessor, attrs={"th": {"class": "num"}, "td": {"class": cell_class}})
+
+
+class DailyDetailTable(django_tables2.Table):
+    """Rows of the Daily Detail, Premium before Standard; the first of a day carries the day's anchor."""
+
+    day = _column(gettext_lazy("Usage Date"), "row__day", attrs={"cell": {"class": "nowrap"}})
+    usage_type = _column(gettext_lazy("Usage Type"), "usage_type", attrs={"cell": {"class": "nowrap"}})
+    used = _units(gettext_lazy("Units Used"), "row__used")
+    committed = _units(gettext_lazy("Units Commitment"), "row__committed")
+    substituted = _units(gettext_lazy("Units Substituted"), "row__substituted", "is-substituted")
+    overage = _units(gettext_lazy("Units Overage"), "row__overage", "is-over")
+    unit = _column(gettext_lazy("Usage Unit"), "unit")
+    comment = _column(gettext_lazy("Comment"), "row", empty_values=(), attrs={"cell": {"class": "nowrap"}})
+
+    class Meta:
+        attrs = {"aria-label": gettext_lazy("Daily detail"), "row_header": "day", "class": "is-dense is-sticky"}
+        row_attrs = {
+            "id": lambda record, table: table.anchor_of(record),
+            "class": lambda record, table: table.class_of(record),
+        }
+        empty_text = gettext_lazy("Nothing of this family was bought or used in the cycle.")
+
+    def __init__(
+        self, records: Sequence[DetailRecord], *, billed: dict[UsageType, Billed], **options: Any
+    ) -> None:
+        super().__init__(records, **options)
+        self.billed = billed
+        self.first_of_day: dict[date, DetailRecord] = {}
+        for record in records:
+            self.first_of_day.setdefault(record.row.day, record)
+
+    def starts_day(self, record: DetailRecord) -> bool:
+        """The first row of its day."""
+        return self.first_of_day[record.row.day] is record
+
+    def anchor_of(self, record: DetailRecord) -> str | None:
+        """Where the bars of charts lead."""
+        return f"day-{record.row.day.isoformat()}" if self.starts_day(record) else None
+
+    def class_of(self, record: DetailRecord) -> str:
+        """Where a day begins, and the marked peak."""
+        starts = "is-new-day" if self.starts_day(record) else ""
+        return f"{starts} is-peak".strip() if record.row.is_overage_peak else starts
+
+    def render_comment(self, record: DetailRecord) -> SafeString:
+        row, parts = record.row, []
+        if row.is_overage_peak:
+            parts.append(format_html('<span class="badge is-danger">{}</span>', _("Overage peak")))
+        billed = self.billed.get(row.usage_type)
+        if billed is not None and billed.day == row.day:
+            parts.append(
+                format_html(
+                    '<span class="badge is-accent">{}</span>', _("%(count)s billed") % {"count": billed.quantity}
+                )
+            )
+        if parts and row.peak_at is not None:
+            parts.append(format_html('<span class="muted small">{}</span>', time_of(row.peak_at)))
+        return format_html_join(" ", "{}", ((part,) for part in parts))
