@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.dashboard.api import urls as dashboard
 from apps.invoicing.api import urls as invoicing
 from apps.reconciliation.api import urls as reconciliation
 
@@ -19,6 +20,7 @@ class NothingHereView(APIView):
 
 app_name = "api"
 urlpatterns = [
+    *dashboard.urlpatterns,
     *reconciliation.urlpatterns,
     *invoicing.urlpatterns,
     path("", NothingHereView.as_view()),

@@ -9,5 +9,7 @@ urlpatterns = [
     path("language/", include("django.conf.urls.i18n")),
     path("styleguide/", styleguide, name="styleguide"),
     path("", include("apps.dashboard.urls")),
+    path("", include("apps.reconciliation.urls")),
+    path("", include("apps.subscriptions.urls")),
     path("", include("apps.invoicing.urls")),
 ]

@@ -83,17 +83,14 @@ def make_document(
         _party(details)
         for details in (invoice.seller_details, invoice.recipient_details, invoice.customer_details)
     )
-    if not invoice.number:
-        title = _("Draft invoice")
-    else:
-        title = _("Credit note") if invoice.is_credit_note else _("Invoice")
+    title = _("Credit note") if invoice.is_credit_note else _("Invoice")
     status = str(status_of(invoice, on=on).label)
     if invoice.seller == Invoice.Seller.PROVIDER:
         note = _("End customer of %(partner)s") % {"partner": recipient.name}
         customer = replace(customer, note=note)
     return Document(
         number=invoice.number or None,
-        title=title,
+        title=title if invoice.number else _("Draft invoice"),
         provisional=is_provisional,
         status=status,
         currency=invoice.currency,

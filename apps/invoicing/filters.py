@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.dates import MONTHS
@@ -22,6 +23,10 @@ from apps.invoicing.status import Status, in_status
 from apps.organisations.models import Customer
 
 KINDS = [(Invoice.Seller.PROVIDER.value, _("Wholesale")), (Invoice.Seller.PARTNER.value, _("Retail"))]
+
+
+def _search_input() -> forms.TextInput:
+    return forms.TextInput(attrs={"type": "search", "autocomplete": "off"})
 
 
 class YearOrMonthFilter(django_filters.Filter):
@@ -41,8 +46,19 @@ class InvoiceFilter(django_filters.FilterSet):
     nor for the difference of wholesale and retail.
     """
 
-    q = django_filters.CharFilter(field_name="number", lookup_expr="icontains", label=_("Number"), max_length=100)
-    customer = django_filters.CharFilter(method="about_customer", label=_("Customer"), max_length=200)
+    q = django_filters.CharFilter(
+        field_name="number",
+        lookup_expr="icontains",
+        label=_("Number"),
+        max_length=100,
+        widget=_search_input(),
+    )
+    customer = django_filters.CharFilter(
+        method="about_customer",
+        label=_("Customer, name or reference"),
+        max_length=200,
+        widget=_search_input(),
+    )
     status = django_filters.ChoiceFilter(
         method="in_status",
         label=_("Status"),
@@ -63,16 +79,15 @@ class InvoiceFilter(django_filters.FilterSet):
     ) -> None:
         super().__init__(data, queryset=queryset, request=request)
         self.today = today
-        self.customer: Customer | None = None  # the one asked for by its reference, once the filter has run
+        self.found: Customer | None = None  # the one asked for by its reference, once the filter has run
         if isinstance(request.user, User) and request.user.is_customer:
             del self.filters["customer"], self.filters["kind"]
-        self.form.fields["q"].widget.attrs["type"] = "search"
 
     def about_customer(self, invoices: QuerySet[Invoice], name: str, value: str) -> QuerySet[Invoice]:
         """Invoices about the customer of that reference; where there is none, of customers with such a name."""
-        self.customer = Customer.objects.select_related("partner").filter(ref=value).first()
-        if self.customer is not None:
-            return invoices.filter(about=self.customer)
+        self.found = Customer.objects.select_related("partner").filter(ref=value).first()
+        if self.found is not None:
+            return invoices.filter(about=self.found)
         return invoices.filter(Q(about__ref__icontains=value) | Q(about__name__icontains=value))
 
     def in_status(self, invoices: QuerySet[Invoice], name: str, value: str) -> QuerySet[Invoice]:

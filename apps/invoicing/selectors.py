@@ -158,7 +158,11 @@ def sum_invoices(invoices: QuerySet[Invoice], *, on: date) -> list[InvoiceSum]:
     )
     return [
         InvoiceSum(
-            Invoice.Seller(row["seller"]), row["currency"], row["count"], row["sum"], row["late"] or Decimal(0)
+            Invoice.Seller(row["seller"]),
+            row["currency"],
+            row["count"],
+            row["sum"],
+            row["late"] or Decimal(0),
         )
         for row in rows
     ]

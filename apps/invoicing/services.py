@@ -273,7 +273,11 @@ def _next_number(invoice: Invoice) -> str:
 @transaction.atomic
 def render_pdf(*, invoice_id: int) -> None:
     """Render the PDF of an issued document once, and keep it with its SHA-256. Done already: nothing happens."""
-    pdf = InvoicePdf.objects.select_for_update(of=("self",)).select_related("invoice").get(invoice_id=invoice_id)
+    pdf = (
+        InvoicePdf.objects.select_for_update(of=("self",))
+        .select_related("invoice")
+        .get(invoice_id=invoice_id)
+    )
     if pdf.state != InvoicePdf.State.PENDING:
         return
     content = render_document_pdf(pdf.invoice)

@@ -2,65 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
 
 import django_tables2 as tables
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as now
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.models import User
 from apps.core import formatting
 from apps.core.domain.periods import Period
 from apps.invoicing.models import Invoice, InvoicePdf
 from apps.invoicing.status import TONES, status_of
 
 ROWS_A_PAGE = 50
-_NUMBER = {"cell": {"class": "num nowrap"}}
 _NARROW = {"cell": {"class": "nowrap"}}
 
 
-class InvoiceTable(tables.Table):
-    """Issued invoices; what is overdue follows from ``table.today``."""
-
-    number = tables.Column(verbose_name=_("Invoice"), attrs=_NARROW)
-    customer = tables.Column(verbose_name=_("Customer"), accessor="customer_details", order_by=("about__name", "about__ref"))
-    recipient = tables.Column(verbose_name=_("Recipient"), accessor="recipient_details", orderable=False)
-    sender = tables.Column(verbose_name=_("From"), accessor="seller_details", orderable=False)
-    period = tables.Column(
-        verbose_name=_("Usage period"), accessor="period_from", order_by=("period_from", "period_to"), attrs=_NARROW,
+def _days(name: Promise, *fields: str) -> tables.Column:
+    return tables.Column(
+        verbose_name=name,
+        accessor=fields[0],
+        order_by=(*fields, "pk"),
+        attrs=_NARROW,
         initial_sort_descending=True,
     )
-    transaction_date = tables.Column(verbose_name=_("Transaction date"), attrs=_NARROW, initial_sort_descending=True)
-    due_date = tables.Column(verbose_name=_("Due date"), attrs=_NARROW)
+
+
+class InvoiceTable(tables.Table):
+    """Issued invoices; what is overdue follows from ``today``. Each reader sees the other side of the sale."""
+
+    number = tables.Column(verbose_name=_("Invoice"), order_by=("number",), attrs=_NARROW)
+    customer = tables.Column(
+        verbose_name=_("Customer"), accessor="customer_details", order_by=("about__name", "about__ref", "pk")
+    )
+    recipient = tables.Column(verbose_name=_("Recipient"), accessor="recipient_details", orderable=False)
+    sender = tables.Column(verbose_name=_("From"), accessor="seller_details", orderable=False)
+    period = _days(_("Usage period"), "period_from", "period_to")
+    transaction_date = _days(_("Transaction date"), "transaction_date")
+    due_date = _days(_("Due date"), "due_date")
     status = tables.Column(verbose_name=_("Status"), empty_values=(), orderable=False, attrs=_NARROW)
-    total = tables.Column(verbose_name=_("Total"), order_by=("currency", "total"), attrs=_NUMBER, initial_sort_descending=True)
+    total = tables.Column(
+        verbose_name=_("Total"),
+        order_by=("currency", "total", "pk"),
+        attrs={"cell": {"class": "num nowrap"}},
+        initial_sort_descending=True,
+    )
     pdf = tables.Column(verbose_name=_("PDF"), empty_values=(), orderable=False, attrs=_NARROW)
 
     class Meta:
         attrs = {"aria-label": _("Invoices"), "row_header": "number", "class": "is-dense is-sticky"}
         empty_text = _("No invoice fits these filters.")
 
-    def __init__(self, invoices: QuerySet[Invoice], *, request: HttpRequest, today: Any, for_customer: bool) -> None:
-        hidden = ("customer", "recipient") if for_customer else ("sender",)
-        super().__init__(invoices, exclude=hidden)
+    def __init__(
+        self, invoices: QuerySet[Invoice], *, request: HttpRequest, reader: User, today: date
+    ) -> None:
+        hidden = {"sender"} if reader.is_provider else {"recipient", "sender"}
+        super().__init__(
+            invoices,
+            exclude={"recipient", "customer"} if reader.is_customer else hidden,
+            order_by=request.GET.getlist("sort") or None,
+        )
         self.today = today
-        self.for_customer = for_customer
-        self.request = request
-        if sort := request.GET.getlist(self.prefixed_order_by_field):
-            self.order_by = sort
-        # The number of rows is ours to say, and a page that is none shows the first or the last.
-        paginator = Paginator(self.rows, ROWS_A_PAGE)
-        self.paginator = paginator
-        self.page = paginator.get_page(request.GET.get(self.prefixed_page_field))
+        self.shows_kind = not reader.is_customer
+        # How many rows a page has is ours to say; a page that does not exist is the first or the last.
+        self.paginate(per_page=ROWS_A_PAGE)
+        self.page = self.paginator.get_page(request.GET.get("page"))
 
     def render_number(self, record: Invoice) -> SafeString:
-        kind = "" if self.for_customer else kind_of(record)
+        kind = kind_of(record) if self.shows_kind else ""
         return format_html(
             '<a class="row-link" href="{}">{}</a><span class="sub">{}</span>',
             reverse("invoicing:detail", args=[record.number]),
@@ -69,10 +85,10 @@ class InvoiceTable(tables.Table):
         )
 
     def render_customer(self, value: dict[str, str]) -> SafeString:
-        return _party(value)
+        return format_html('{}<span class="sub">{}</span>', value["name"], value["ref"])
 
-    def render_recipient(self, value: dict[str, str]) -> SafeString:
-        return _party(value)
+    def render_recipient(self, value: dict[str, str]) -> str:
+        return value["name"]
 
     def render_sender(self, value: dict[str, str]) -> str:
         return value["name"]
@@ -106,7 +122,3 @@ def kind_of(invoice: Invoice) -> str:
 def render_badge(label: str, tone: str) -> SafeString:
     """The component, for a cell."""
     return render_to_string("components/badge.html", {"label": label, "tone": tone})
-
-
-def _party(details: dict[str, str]) -> SafeString:
-    return format_html('{}<span class="sub">{}</span>', details["name"], details["ref"])

@@ -78,7 +78,7 @@ class InvoiceListView(View):
         filters, invoices = filtered_invoices(request, today=today)
         is_filtered = not filters.is_valid() or any(filters.form.cleaned_data.values())
         filters.offer_periods(visible_invoices().dates("transaction_date", "month", order="DESC"))
-        customer = filters.customer
+        customer = filters.found
         own_drafts = False
         if user.is_customer:
             customer = get_object_or_404(Customer.objects.select_related("partner"), pk=user.customer_id)
@@ -88,7 +88,7 @@ class InvoiceListView(View):
             request,
             "invoicing/list.html",
             {
-                "table": InvoiceTable(invoices, request=request, today=today, for_customer=user.is_customer),
+                "table": InvoiceTable(invoices, request=request, reader=user, today=today),
                 "filters": filters.form,
                 "sort": request.GET.get("sort", ""),
                 "is_filtered": is_filtered,
@@ -175,20 +175,22 @@ class InvoiceDetailView(View):
 
 
 def _reasons(lines: Iterable[InvoiceLine], *, ref: str) -> dict[int, list[tuple[str, str]]]:
-    """"Why this amount?" for lines of overage: the Daily Detail of the cycle, with the family of what was counted."""
+    """ "Why this amount?" for lines of overage: the Daily Detail of the cycle, with the family of what was counted."""
     usage_types = dict(
-        Sku.objects.filter(code__in={line.sku for line in lines}).exclude(usage_type="").values_list("code", "usage_type")
+        Sku.objects.filter(code__in={line.sku for line in lines})
+        .exclude(usage_type="")
+        .values_list("code", "usage_type")
     )
     page = reverse("reconciliation:daily-detail", args=[ref])
     links = {}
     for line in lines:
-        corrects = line.kind == InvoiceLine.Kind.OTHER and line.original_period
         usage_type = usage_types.get(line.sku)
-        if usage_type in (None, UsageType.DIGITAL) or not (corrects or line.kind == InvoiceLine.Kind.OVERAGE):
+        is_overage = line.kind == InvoiceLine.Kind.OVERAGE or line.original_period
+        if usage_type in (None, UsageType.DIGITAL) or not is_overage:
             continue
         query = {
             "subscription": line.subscription,
-            "cycle": (line.original_period[0] if corrects else line.period_from).isoformat(),
+            "cycle": (line.original_period[0] if line.original_period else line.period_from).isoformat(),
             "family": family_of(UsageType(usage_type)).value,
         }
         links[line.position] = [(_("Why this amount?"), f"{page}?{urlencode(query)}")]
@@ -331,16 +333,12 @@ def _other_day(text: str, *, than: date) -> date | None:
 
 def _paper(draft: Draft, user: User) -> dict[str, Any]:
     return {
-        "document": make_document(
-            draft.invoice, draft.lines, on=None, is_provisional=draft.is_provisional
-        ),
+        "document": make_document(draft.invoice, draft.lines, on=None, is_provisional=draft.is_provisional),
         "kind": "" if user.is_customer else kind_of(draft.invoice),
     }
 
 
-def _cycle_choice(
-    cycles: Sequence[Period], shown: Period, issued: set[date], user: User
-) -> dict[str, Any]:
+def _cycle_choice(cycles: Sequence[Period], shown: Period, issued: set[date], user: User) -> dict[str, Any]:
     """The cycles of the customer, newest first; a customer's own people choose among what is not issued."""
     return {
         "name": "cycle",

@@ -65,6 +65,12 @@ class Choice:
         }
         return f"?{urlencode(state | changes)}"
 
+    @property
+    def on_another_page(self) -> str:
+        """The state for a page that may not offer the family."""
+        kept = self.family is Family.AGENTS or self.family is Family.IVR
+        return self.query() if kept else self.query(family=Family.AGENTS.value)
+
 
 def _signed_in(request: HttpRequest) -> User:
     """Who asks; nobody gets here without signing in."""
@@ -112,9 +118,9 @@ class CurrentUsageView(View):
         family = _chosen_family(request.GET, self.FAMILIES)
         offer = offered_cycles(customer, today=today)
         cycle = _chosen_cycle(offer, request.GET)
-        page = _page(request, customer)
+        page = _page(request, customer, current="usage")
         if cycle is None:
-            return render(request, "reconciliation/nothing.html", {**page, "current": "usage"})
+            return render(request, "reconciliation/nothing.html", page)
         choice = Choice(customer, offer, cycle, family)
         if _is_moved(request.GET, cycle):
             return redirect(reverse("reconciliation:current", args=[ref]) + choice.query())
@@ -139,14 +145,13 @@ def _usage_cards(figures: CycleFigures, family: Family | None) -> dict[str, Any]
     is_open = not figures.is_closed
     if family is Family.IVR:
         ports = next(each for each in types if each.family is Family.IVR)
-        billed_day = ports.peak.day
+        billing = ports_billed_against(figures.rows, figures.billed, ports.peak.day)
         return {
             "stats": port_stats(ports, is_open=is_open),
             "ports": ports,
+            "billing_ports": billing.ports,
             "steps_of_day": port_steps(ports_of_day(figures.rows, ports.last.day)),
-            "steps_of_billing": port_steps(
-                ports_billed_against(figures.rows, figures.billed, billed_day), used=ports.peak.used
-            ),
+            "steps_of_billing": port_steps(billing, used=ports.peak.used),
         }
     agents = [each for each in types if each.family is Family.AGENTS]
     return {
@@ -168,9 +173,9 @@ class DailyDetailView(View):
             return redirect(f"{address}?{urlencode({'family': family.value if family else ALL_FAMILIES})}")
         offer = offered_cycles(customer, today=today)
         cycle = _chosen_cycle(offer, request.GET)
-        page = _page(request, customer)
+        page = _page(request, customer, current="daily-detail")
         if cycle is None:
-            return render(request, "reconciliation/nothing.html", {**page, "current": "daily-detail"})
+            return render(request, "reconciliation/nothing.html", page)
         choice = Choice(customer, offer, cycle, family)
         if _is_moved(request.GET, cycle):
             return redirect(reverse("reconciliation:daily-detail", args=[ref]) + choice.query())
@@ -248,10 +253,11 @@ def _is_moved(parameters: QueryDict, cycle: Cycle) -> bool:
     return parameters.get("cycle", "") not in ("", cycle.first.isoformat())
 
 
-def _page(request: HttpRequest, customer: Customer) -> dict[str, Any]:
-    """What every page of a customer has."""
+def _page(request: HttpRequest, customer: Customer, *, current: str) -> dict[str, Any]:
+    """What every page of a customer has; ``current`` is its tab."""
     user = _signed_in(request)
     return {
+        "current": current,
         "customer": customer,
         "breadcrumbs": [] if user.is_customer else [(_("Customers"), reverse("dashboard:customers"))],
         "partner": customer.partner if user.is_provider else None,
@@ -268,7 +274,8 @@ def _state(
         "vendor_cycle": vendor_period(choice.cycle.period),
         "figures": figures,
         "family": choice.family,
-        "query": choice.query() if request.GET else "",
+        "query": choice.on_another_page if request.GET else "",
+        "hidden": [("family", choice.family.value if choice.family else ALL_FAMILIES)],
         "detail_url": reverse("reconciliation:daily-detail", args=[choice.customer.ref]) + choice.query(),
         "link": request.build_absolute_uri(request.path + choice.query()),
         "is_stale": not figures.is_closed and has_stale_days(choice.customer, choice.cycle.period),

@@ -126,7 +126,8 @@ class SurgePreviewView(View):
         if form.is_valid():
             day = day_shown(list_terms(customer, Service.CONTACT_CENTRE), today=timezone.now().date())
             other = replace(
-                voice_entitlement(customer, on=day), surge_basis_points=int(form.cleaned_data["percentage"] * 100)
+                voice_entitlement(customer, on=day),
+                surge_basis_points=int(form.cleaned_data["percentage"] * 100),
             )
             calls = number(other.accepted_calls)
         return render(request, "subscriptions/_surge_preview.html", {"calls": calls})
@@ -157,7 +158,12 @@ def steps_of(entitlement: VoiceEntitlement) -> list[Step]:
             number(agents),
             f"{number(entitlement.premium)} + {number(entitlement.standard)}",
         ),
-        Step(_("Voice paths of the agents"), number(3 * agents), f"{number(agents)} × 3", _("Three for each agent")),
+        Step(
+            _("Voice paths of the agents"),
+            number(3 * agents),
+            f"{number(agents)} × 3",
+            _("Three for each agent"),
+        ),
         Step(_("Additional IVR ports"), number(ports)),
         Step(_("Voice paths"), number(entitlement.voice_paths), f"{number(3 * agents)} + {number(ports)}"),
         Step(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,7 +37,9 @@ from apps.usage.models import Conflict, Delivery, RowKeptAside, Source
 
 DEFAULT_SOURCE = "import"
 ROWS_AT_ONCE = 50_000
-_LONGEST_OPEN = timedelta(days=1)
+LONGEST_OPEN = timedelta(days=1)
+NULL = r"\N"
+COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 class UsageRefused(Refusal):
@@ -112,7 +114,7 @@ def import_usage(
             if customer_ref:
                 get_customer(customer_ref)
             delivery, _created = Delivery.objects.get_or_create(
-                partner=Partner.objects.get(pk=sender.partner) if sender.role is Role.PARTNER else None,
+                partner=Partner.objects.get() if sender.role is Role.PARTNER else None,  # it sees but itself
                 customer_ref=customer_ref,
                 kind=described.kind,
                 source_name=source,
@@ -331,21 +333,7 @@ def _store(cursor: CursorWrapper, kind: Kind, good: Sequence[_Arriving]) -> list
         "COPY arriving (line_number, partner_id, customer_id, kind, source_id, record_id, actor, premium, started_at,"
         " ended_at) FROM STDIN"
     ) as copy:
-        for line_number, customer, source_id, record_id, content in good:
-            copy.write_row(
-                (
-                    line_number,
-                    customer.partner_id,
-                    customer.pk,
-                    int(kind),
-                    source_id,
-                    record_id,
-                    content.actor,
-                    content.premium,
-                    content.started_at,
-                    content.ended_at,
-                )
-            )
+        copy.write("".join(_copy_line(kind, arriving) for arriving in good))
     cursor.execute(
         """
         UPDATE arriving SET is_new = true
@@ -370,19 +358,33 @@ def _store(cursor: CursorWrapper, kind: Kind, good: Sequence[_Arriving]) -> list
     return [arriving for arriving in good if arriving.line_number in stored]
 
 
+def _copy_line(kind: Kind, arriving: _Arriving) -> str:
+    """A line of PostgreSQL's COPY text format; by hand, because that is three times faster than cell by cell."""
+    line_number, customer, source_id, record_id, content = arriving
+    premium = NULL if content.premium is None else content.premium
+    ended_at = NULL if content.ended_at is None else content.ended_at.isoformat()
+    return (
+        f"{line_number}\t{customer.partner_id}\t{customer.pk}\t{int(kind)}\t{source_id}\t"
+        f"{record_id.translate(COPY_ESCAPES)}\t{content.actor.translate(COPY_ESCAPES)}\t{premium}\t"
+        f"{content.started_at.isoformat()}\t{ended_at}\n"
+    )
+
+
 def _mark_days(accepted: Iterable[_Arriving]) -> None:
     """The days that the records touch, and the day after: the look-back of R2 reaches over midnight."""
-    spans: dict[Customer, tuple[datetime, datetime]] = {}
+    customers: dict[int, Customer] = {}
+    moments: dict[int, list[datetime]] = {}
     for arriving in accepted:
         content = arriving.content
-        end = content.ended_at or content.started_at + _LONGEST_OPEN
-        first, last = spans.get(arriving.customer, (content.started_at, end))
-        spans[arriving.customer] = (min(first, content.started_at), max(last, end))
-    for customer, (first, last) in spans.items():
+        customers[arriving.customer.pk] = arriving.customer
+        moments.setdefault(arriving.customer.pk, []).extend(
+            (content.started_at, content.ended_at or content.started_at + LONGEST_OPEN)
+        )
+    for customer_id, touched in moments.items():
         mark_stale(
-            customer=customer,
-            first_day=first.astimezone(UTC).date(),
-            last_day=last.astimezone(UTC).date() + ONE_DAY,
+            customer=customers[customer_id],
+            first_day=min(touched).date(),
+            last_day=max(touched).date() + ONE_DAY,
         )
 
 

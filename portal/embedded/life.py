@@ -98,6 +98,8 @@ def _stop_unless_used(lock: int, places: Places) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         stop_redis(places)
         stop_postgresql(places)
+        with contextlib.suppress(OSError):
+            places.sockets.rmdir()
         # A forked child that lives on shares the lock and must not keep it from the next ones.
         fcntl.flock(lock, fcntl.LOCK_UN)
 

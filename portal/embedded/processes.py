@@ -19,6 +19,7 @@ WORKER_START_SECONDS = 60
 LEASH = Path(__file__).with_name("leash.py")
 # Celery warns when it runs as root. It accepts JSON only here, and the account is the caller's choice.
 WITHOUT_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
+FAREWELL = "worker: Warm shutdown"
 
 
 class Child:
@@ -68,7 +69,7 @@ class Child:
 
     def _forward(self) -> None:
         for line in self._process.stdout or ():
-            if line.strip():
+            if line.strip() and not line.startswith(FAREWELL):
                 print(f"{self.name} | {line}", end="", file=sys.stderr, flush=True)
 
 

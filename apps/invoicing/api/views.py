@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.invoicing.filters import InvoiceFilter
+from apps.invoicing.models import Invoice
 from apps.invoicing.selectors import visible_invoices
 from apps.invoicing.services import as_printed
 from apps.reconciliation.api.pagination import Pages
@@ -27,7 +28,7 @@ class InvoiceListView(APIView):
         if not filters.is_valid():
             raise ValidationError(filters.errors)
         pages = Pages()
-        found = pages.paginate_queryset(filters.qs, request, view=self)
+        found: list[Invoice] | None = pages.paginate_queryset(filters.qs, request, view=self)
         return pages.get_paginated_response(
             [as_printed(invoice, list(invoice.lines.all())) for invoice in found or []]
         )

@@ -1,4 +1,4 @@
-"""The API of customers, their cycles and their Daily Detail. Read only."""
+"""The API of a customer's cycles and its Daily Detail. Read only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from rest_framework.views import APIView
 from apps.catalogue.domain.kinds import Service
 from apps.organisations.guards import visible_customer
 from apps.organisations.models import Customer
-from apps.reconciliation.api.pagination import Pages
 from apps.reconciliation.detail_export import detail_json, detail_records
 from apps.reconciliation.domain.detail import Family
 from apps.reconciliation.selectors import (
@@ -29,27 +28,8 @@ from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.selectors import list_closed_cycles
 
 
-class CustomerListView(APIView):
-    """``GET /api/v1/customers/``: the customers that the reader may see, by reference."""
-
-    def get(self, request: Request) -> Response:
-        pages = Pages()
-        found = pages.paginate_queryset(Customer.objects.select_related("partner"), request, view=self)
-        return pages.get_paginated_response([as_customer(customer) for customer in found or []])
-
-
-def as_customer(customer: Customer) -> dict[str, Any]:
-    """A customer as the API names it."""
-    return {
-        "ref": customer.ref,
-        "name": customer.name,
-        "country": customer.country,
-        "partner": customer.partner.ref,
-    }
-
-
 class CycleListView(APIView):
-    """``GET /api/v1/customers/<ref>/cycles/``: the contact-centre cycles of the availability window, newest first (R10)."""
+    """``GET /api/v1/customers/<ref>/cycles/``: those of the availability window (R10), newest first."""
 
     def get(self, request: Request, ref: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
@@ -62,7 +42,9 @@ class CycleListView(APIView):
                     {
                         **as_cycle(cycle),
                         "is_closed": cycle.first in closed,
-                        "calculated_until": used[cycle.first].until.isoformat() if cycle.first in used else None,
+                        "calculated_until": used[cycle.first].until.isoformat()
+                        if cycle.first in used
+                        else None,
                         "has_usage": cycle.first in used and used[cycle.first].has_usage,
                     }
                     for cycle in list_available_cycles(customer, today=today)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,6 +13,7 @@ from apps.usage.domain.records import Fault, KindOfFile, RejectedRowError
 
 LONGEST_TEXT = 2_000
 _LARGEST_CELL = 10_000_000
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 csv.field_size_limit(_LARGEST_CELL)
 
 
@@ -122,7 +124,7 @@ def _csv_rows(
                 cells = RejectedRowError(Fault.NOT_A_ROW)
         count, text = remembering.forget()
         if values or text.strip():
-            yield FileRow(line_number, text.rstrip("\r\n")[:LONGEST_TEXT], _checked(cells))
+            yield FileRow(line_number, text.rstrip("\r\n")[:LONGEST_TEXT], _checked(text, cells))
         line_number += count
 
 
@@ -130,7 +132,9 @@ def _ndjson_rows(lines: Iterator[str], described: KindOfFile) -> Iterator[FileRo
     for line_number, text in enumerate(lines, start=1):
         if text.strip():
             yield FileRow(
-                line_number, text.rstrip("\r\n")[:LONGEST_TEXT], _checked(_ndjson_cells(text, described))
+                line_number,
+                text.rstrip("\r\n")[:LONGEST_TEXT],
+                _checked(text, _ndjson_cells(text, described)),
             )
 
 
@@ -152,11 +156,10 @@ def _ndjson_cells(text: str, described: KindOfFile) -> dict[str, str] | Rejected
     return cells
 
 
-def _checked(cells: dict[str, str] | RejectedRowError) -> dict[str, str] | RejectedRowError:
-    """Cells that the database can hold: no NUL, no broken UTF-8."""
-    if isinstance(cells, dict) and any(
-        "\x00" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value))
-        for value in cells.values()
+def _checked(text: str, cells: dict[str, str] | RejectedRowError) -> dict[str, str] | RejectedRowError:
+    """Cells that the database can hold: no NUL, no broken UTF-8, neither in the text nor behind an escape of JSON."""
+    if isinstance(cells, dict) and (
+        _FORBIDDEN.search(text) or ("\\" in text and any(map(_FORBIDDEN.search, cells.values())))
     ):
         return RejectedRowError(Fault.FORBIDDEN_CHARACTER)
     return cells
