@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
 FROM python:3.12-slim-bookworm AS packages
-COPY requirements-production.lock /
+COPY requirements.lock /
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement /requirements-production.lock
+    && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement /requirements.lock
 
 FROM python:3.12-slim-bookworm
 RUN apt-get update \

@@ -49,7 +49,6 @@ LOCK := $(VENV)/bin/uv pip compile pyproject.toml --universal --python-version 3
 lock: venv ## resolves the dependencies anew
 	@$(PYTHON) -m pip install --quiet uv
 	@$(LOCK) --upgrade --extra dev --output-file requirements.lock
-	@$(LOCK) --constraint requirements.lock --output-file requirements-production.lock
 
 venv: $(INSTALLED)
 

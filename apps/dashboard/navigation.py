@@ -81,5 +81,7 @@ class _Bar:
             "label": label,
             "icon": icon,
             "url": url,
-            "current": any(here == route or (route.endswith(":") and here.startswith(route)) for route in routes),
+            "current": any(
+                here == route or (route.endswith(":") and here.startswith(route)) for route in routes
+            ),
         }

@@ -21,11 +21,10 @@ from apps.organisations.models import Customer
 _TONES = {Standing.OVERAGE: " is-danger", Standing.EXPIRING: " is-warning", Standing.ACTIVE: " is-ok"}
 
 
-def licence_model_name(model: LicenceModel | None) -> str:
-    """A licence model in words."""
+def _model(model: LicenceModel | None) -> str:
     if model is None:
         return ""
-    return _("Named agents") if model is LicenceModel.NAMED else _("Concurrent agents")
+    return _("Named") if model is LicenceModel.NAMED else _("Concurrent")
 
 
 def _figures(**attributes: Any) -> django_tables2.Column:
@@ -51,7 +50,7 @@ class CustomersTable(django_tables2.Table):
         order_by=("attention", "-agent_overage", "-port_overage", "folded_name", "ref"),
     )
     subscription = django_tables2.Column(
-        verbose_name=gettext_lazy("Primary subscription"), empty_values=(), orderable=False
+        verbose_name=gettext_lazy("Subscription"), empty_values=(), orderable=False
     )
     cycle = django_tables2.Column(
         verbose_name=gettext_lazy("Billing cycle"),
@@ -59,17 +58,15 @@ class CustomersTable(django_tables2.Table):
         initial_sort_descending=True,
         order_by=("newest_day", "folded_name", "ref"),
     )
-    daily = django_tables2.Column(
-        verbose_name=gettext_lazy("Agents a day"), empty_values=(), orderable=False
-    )
+    daily = django_tables2.Column(verbose_name=gettext_lazy("Agents a day"), empty_values=(), orderable=False)
     agents = _figures(
         verbose_name=gettext_lazy("Agents used"), order_by=("most_agents", "folded_name", "ref")
     )
     agent_overage = _figures(
-        verbose_name=gettext_lazy("Agent overage"), order_by=("agent_overage", "folded_name", "ref")
+        verbose_name=gettext_lazy("Agents over"), order_by=("agent_overage", "folded_name", "ref")
     )
     port_overage = _figures(
-        verbose_name=gettext_lazy("IVR port overage"), order_by=("port_overage", "folded_name", "ref")
+        verbose_name=gettext_lazy("Ports over"), order_by=("port_overage", "folded_name", "ref")
     )
     amount = _figures(verbose_name=gettext_lazy("Overage amount"), orderable=False)
 
@@ -93,32 +90,32 @@ class CustomersTable(django_tables2.Table):
             record.ref,
         )
 
-    def render_partner(self, record: Customer) -> SafeString:
-        return format_html('{}<span class="sub">{}</span>', record.partner.name, record.partner.ref)
-
     def render_status(self, record: Customer) -> SafeString:
         glance = self.glances[record.pk]
-        strongest, ends = glance.strongest, glance.ends_next
-        notes = [standing.label for standing in glance.also]
-        if ends is not None and ends.ends_on is not None:
-            notes.append(
-                _("%(subscription)s ends %(day)s") % {"subscription": ends.number, "day": day(ends.ends_on)}
-            )
+        also = " · ".join(str(standing.label) for standing in glance.also)
         return format_html(
             '<span class="badge{}">{}</span>{}',
-            _TONES.get(strongest, ""),
-            strongest.label,
-            format_html('<span class="sub">{}</span>', " · ".join(map(str, notes))) if notes else "",
+            _TONES.get(glance.strongest, ""),
+            glance.strongest.label,
+            format_html('<span class="sub">{}</span>', also) if also else "",
         )
 
     def render_subscription(self, record: Customer) -> SafeString | None:
-        primary = self.glances[record.pk].primary
+        glance = self.glances[record.pk]
+        primary, ends = glance.primary, glance.ends_next
         if primary is None:
             return None
-        note = licence_model_name(primary.licence_model)
-        if primary.ends_on is not None and not self.glances[record.pk].is_active:
-            note = _("Ended %(day)s") % {"day": day(primary.ends_on)}
-        return format_html('{}<span class="sub">{}</span>', primary.number, note)
+        notes = [_model(primary.licence_model)]
+        if ends is not None and ends.ends_on is not None:
+            notes.append(
+                _("ends %(day)s") % {"day": day(ends.ends_on)}
+                if ends == primary
+                else _("%(subscription)s ends %(day)s")
+                % {"subscription": ends.number, "day": day(ends.ends_on)}
+            )
+        elif primary.ends_on is not None and not glance.is_active:
+            notes.append(_("ended %(day)s") % {"day": day(primary.ends_on)})
+        return format_html('{}<span class="sub">{}</span>', primary.number, ", ".join(filter(None, notes)))
 
     def render_cycle(self, record: Customer) -> SafeString | None:
         cycle = self.glances[record.pk].cycle

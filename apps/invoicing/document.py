@@ -216,6 +216,6 @@ def render_document_pdf(invoice: Invoice) -> bytes:
         document = make_document(invoice, list(invoice.lines.all()), on=None)
         html = render_to_string("pdf/invoice.html", {"document": document, "invoice": document})
     stylesheet = finders.find("portal/pdf.css")
-    pdf = HTML(string=html, base_url=None).write_pdf(stylesheets=[CSS(filename=stylesheet)])
+    pdf: bytes | None = HTML(string=html, base_url=None).write_pdf(stylesheets=[CSS(filename=stylesheet)])
     assert pdf is not None  # without a target the bytes are returned
     return pdf

@@ -162,7 +162,9 @@ def open_run(*, until: date | None = None) -> Run:
 def work_item(*, run_id: int, customer_id: int, today: date) -> None:
     """Do one item of a run; a refusal parks it with its reason, and the others go on."""
     item = (
-        RunItem.objects.select_for_update(of=("self",)).select_related("run").get(run_id=run_id, customer_id=customer_id)
+        RunItem.objects.select_for_update(of=("self",))
+        .select_related("run")
+        .get(run_id=run_id, customer_id=customer_id)
     )
     if item.state != RunItem.State.WAITING:
         return

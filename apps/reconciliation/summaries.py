@@ -14,15 +14,14 @@ from apps.core.domain.periods import Period
 from apps.core.formatting import day, day_short, number
 from apps.reconciliation.cards import PortBundle, TypeFigures
 from apps.reconciliation.domain.detail import Family, Row
+from apps.reconciliation.domain.overage import BUNDLED_PORTS
 from apps.reconciliation.domain.settings import Settings
 
 
 def vendor_period(period: Period) -> str:
     """A billing cycle as the vendor writes it: 06/09/2024 - 07/08/2024."""
     first, last = period.first, period.last
-    return (
-        f"{first.month:02}/{first.day:02}/{first.year:04} - {last.month:02}/{last.day:02}/{last.year:04}"
-    )
+    return f"{first.month:02}/{first.day:02}/{first.year:04} - {last.month:02}/{last.day:02}/{last.year:04}"
 
 
 def short_name(usage_type: UsageType) -> str:
@@ -87,7 +86,9 @@ def port_stats(ports: TypeFigures, *, is_open: bool) -> list[dict[str, Any]]:
     """The same for IVR ports, with the minutes of the peaks."""
     last, peak = ports.last, max(ports.rows, key=lambda row: row.used)
     return [
-        _stat(_("Ports on %(day)s") % {"day": day_short(last.day)}, last.committed, _("Bundled and additional")),
+        _stat(
+            _("Ports on %(day)s") % {"day": day_short(last.day)}, last.committed, _("Bundled and additional")
+        ),
         _stat(
             _("Ports used on %(day)s") % {"day": day_short(last.day)},
             last.used,
@@ -186,30 +187,31 @@ def billed_rules(figures: Sequence[TypeFigures], settings: Settings, *, agents_b
     return sentences
 
 
-def port_steps(bundle: PortBundle, *, used: int | None = None) -> list[dict[str, str]]:
-    """How many ports there are, step by step; with ``used`` what is above them."""
-    steps = [
+def port_steps(bundle: PortBundle, *, used: int, is_billing: bool) -> list[dict[str, str]]:
+    """How many ports there are, step by step, and what is used above them; with the agents that billing takes or with
+    those of the day."""
+    above = number(max(0, used - bundle.ports))
+    return [
         _step(_("Agent licences committed"), number(bundle.committed_agents)),
-        _step(_("Agents billed as overage"), number(bundle.overage_agents)),
+        _step(
+            _("Agents billed as overage for the cycle") if is_billing else _("Agents above them on that day"),
+            number(bundle.overage_agents),
+        ),
         _step(
             _("Bundled ports"),
             number(bundle.bundled),
-            f"({number(bundle.committed_agents)} + {number(bundle.overage_agents)}) × 2",
+            f"({number(bundle.committed_agents)} + {number(bundle.overage_agents)}) × {BUNDLED_PORTS}",
         ),
         _step(_("Additional ports"), number(bundle.additional)),
         _step(
-            _("Ports"), number(bundle.ports), f"{number(bundle.bundled)} + {number(bundle.additional)}"
+            _("Ports in all"), number(bundle.ports), f"{number(bundle.bundled)} + {number(bundle.additional)}"
+        ),
+        _step(
+            _("Ports billed") if is_billing else _("Ports above"),
+            above,
+            _("%(used)s used, of %(ports)s") % {"used": number(used), "ports": number(bundle.ports)},
         ),
     ]
-    if used is not None:
-        steps.append(
-            _step(
-                _("Billed ports"),
-                number(max(0, used - bundle.ports)),
-                f"{number(used)} − {number(bundle.ports)}",
-            )
-        )
-    return steps
 
 
 def _step(label: str, result: str, expression: str = "") -> dict[str, str]:

@@ -44,7 +44,11 @@ class DailyDetailTable(django_tables2.Table):
     comment = _column(gettext_lazy("Comment"), "row", empty_values=(), attrs={"cell": {"class": "nowrap"}})
 
     class Meta:
-        attrs = {"aria-label": gettext_lazy("Daily detail"), "row_header": "day", "class": "is-dense is-sticky"}
+        attrs = {
+            "aria-label": gettext_lazy("Daily detail"),
+            "row_header": "day",
+            "class": "is-dense is-sticky",
+        }
         row_attrs = {
             "id": lambda record, table: table.anchor_of(record),
             "class": lambda record, table: table.class_of(record),
@@ -81,7 +85,8 @@ class DailyDetailTable(django_tables2.Table):
         if billed is not None and billed.day == row.day:
             parts.append(
                 format_html(
-                    '<span class="badge is-accent">{}</span>', _("%(count)s billed") % {"count": billed.quantity}
+                    '<span class="badge is-accent">{}</span>',
+                    _("%(count)s billed") % {"count": billed.quantity},
                 )
             )
         if parts and row.peak_at is not None:

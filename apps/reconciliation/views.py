@@ -150,8 +150,10 @@ def _usage_cards(figures: CycleFigures, family: Family | None) -> dict[str, Any]
             "stats": port_stats(ports, is_open=is_open),
             "ports": ports,
             "billing_ports": billing.ports,
-            "steps_of_day": port_steps(ports_of_day(figures.rows, ports.last.day)),
-            "steps_of_billing": port_steps(billing, used=ports.peak.used),
+            "steps_of_day": port_steps(
+                ports_of_day(figures.rows, ports.last.day), used=ports.last.used, is_billing=False
+            ),
+            "steps_of_billing": port_steps(billing, used=ports.peak.used, is_billing=True),
         }
     agents = [each for each in types if each.family is Family.AGENTS]
     return {
@@ -195,7 +197,7 @@ class DailyDetailView(View):
                     _subscription_select(choice, today),
                     _cycle_select(choice, today),
                 ],
-                "table": DailyDetailTable(records, billed=figures.billed, request=request),
+                "table": DailyDetailTable(records, billed=figures.billed),
                 "charts": [usage_chart(each, cycle.period) for each in types],
                 **_billing(figures, types),
                 "csv_url": reverse("reconciliation:daily-detail-csv", args=[ref]) + choice.query(),
@@ -220,7 +222,9 @@ def _billing(figures: CycleFigures, types: Sequence[TypeFigures]) -> dict[str, A
         ),
         "port_steps": (
             port_steps(
-                ports_billed_against(figures.rows, figures.billed, ports.peak.day), used=ports.peak.used
+                ports_billed_against(figures.rows, figures.billed, ports.peak.day),
+                used=ports.peak.used,
+                is_billing=True,
             )
             if ports is not None
             else None
@@ -264,9 +268,7 @@ def _page(request: HttpRequest, customer: Customer, *, current: str) -> dict[str
     }
 
 
-def _state(
-    request: HttpRequest, choice: Choice, figures: CycleFigures, *, today: date
-) -> dict[str, Any]:
+def _state(request: HttpRequest, choice: Choice, figures: CycleFigures, *, today: date) -> dict[str, Any]:
     """How far the figures shown can be relied upon, and links that keep the state."""
     return {
         "choice": choice,

@@ -15,14 +15,62 @@ from random import Random
 from typing import Any
 
 SEED = 20240401
+EDITION = "edition-1"  # of the usage made below: another one is written anew
 CUSTOMERS = 200
 FIRST_DAY, LAST_DAY = date(2024, 4, 1), date(2024, 6, 30)
 PARTNER = "P-300"
 # The customers that buy from the partner at retail prices, and those with calls in menus.
 RETAIL_EVERY, LEGS_EVERY = 10, 3
 
-_PLACES = ["Alster", "Bodensee", "Cevennes", "Dalarna", "Elbe", "Fjord", "Gotland", "Harbour", "Isar", "Jura", "Kattegat", "Loire", "Moselle", "Neckar", "Oder", "Polder", "Quay", "Rhine", "Saale", "Tatra", "Ural", "Vltava", "Weser", "Ystad", "Zealand"]
-_TRADES = ["Insurance", "Energy", "Telecom", "Travel", "Logistics", "Savings Bank", "Health", "Retail", "Utilities", "Airlines", "Pharmacy", "Housing", "Mobility", "Credit Union", "Broadband", "Water", "Parcel", "Tickets", "Electronics", "Furniture"]
+_PLACES = [
+    "Alster",
+    "Bodensee",
+    "Cevennes",
+    "Dalarna",
+    "Elbe",
+    "Fjord",
+    "Gotland",
+    "Harbour",
+    "Isar",
+    "Jura",
+    "Kattegat",
+    "Loire",
+    "Moselle",
+    "Neckar",
+    "Oder",
+    "Polder",
+    "Quay",
+    "Rhine",
+    "Saale",
+    "Tatra",
+    "Ural",
+    "Vltava",
+    "Weser",
+    "Ystad",
+    "Zealand",
+]
+_TRADES = [
+    "Insurance",
+    "Energy",
+    "Telecom",
+    "Travel",
+    "Logistics",
+    "Savings Bank",
+    "Health",
+    "Retail",
+    "Utilities",
+    "Airlines",
+    "Pharmacy",
+    "Housing",
+    "Mobility",
+    "Credit Union",
+    "Broadband",
+    "Water",
+    "Parcel",
+    "Tickets",
+    "Electronics",
+    "Furniture",
+]
 _COUNTRIES = ["SE", "DE", "FR", "CZ", "GB", "NL", "AT", "CH", "DK", "FI"]
 
 
@@ -147,8 +195,11 @@ def _entry(customer: MadeCustomer, random: Random) -> dict[str, Any]:
 
 def write_usage(customers: list[MadeCustomer], folder: Path) -> dict[str, Path]:
     """Write the usage files; returns kind → file."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder / EDITION
     files = {"agent-sessions": folder / "agent-sessions.csv", "ivr-legs": folder / "ivr-legs.csv"}
+    if all(path.exists() for path in files.values()):
+        return files
+    folder.mkdir(parents=True, exist_ok=True)
     _write(
         files["agent-sessions"],
         "customer,record_id,agent_id,licence,started_at,ended_at",
@@ -159,10 +210,12 @@ def write_usage(customers: list[MadeCustomer], folder: Path) -> dict[str, Path]:
 
 
 def _write(path: Path, header: str, rows: Iterator[tuple[str, ...]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as out:
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(header.split(","))
         writer.writerows(rows)
+    unfinished.rename(path)
 
 
 def _working_days() -> list[date]:

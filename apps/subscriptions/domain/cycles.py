@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,10 +10,12 @@ from datetime import date
 from apps.catalogue.domain.kinds import LicenceModel
 from apps.core.domain.periods import ONE_DAY, Period, monthly_period
 
+_HORIZON = date(2999, 12, 31)
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A subscription as the rules see it: active from ``starts_on`` to ``ends_on`` (None: without end), both included."""
+    """A subscription as the rules see it: active from ``starts_on`` to ``ends_on`` (None: no end), both included."""
 
     number: str
     starts_on: date
@@ -58,21 +61,34 @@ def list_cycles(terms: Sequence[Term], *, until: date, closed: Sequence[Cycle] =
     """The cycles of one service that start on or before ``until``, in order (R1, R10).
 
     ``closed`` cycles, in order, stand as they are: a subscription entered later, even an older one, changes none of
-    them. A cycle starts no earlier than its subscription became primary and ends no later than its last day.
+    them, and the cycles around them make room. A cycle starts no earlier than its subscription became primary and
+    ends no later than its last day. None is listed that starts beyond the year 2999: the calendar has an end.
     """
-    cycles = list(closed)
-    day = cycles[-1].last + ONE_DAY if cycles else min((term.starts_on for term in terms), default=None)
+    cycles: list[Cycle] = []
+    until = min(until, _HORIZON)
+    standing = deque(closed)
+    day = _next_start(terms, standing, date.min)
     while day is not None and day <= until:
-        primary = primary_on(terms, day)
-        if primary is None:
-            day = min((term.starts_on for term in terms if term.starts_on > day), default=None)
-            continue
-        whole = monthly_period(day, primary.bill_day)
-        cut = whole.meet(day, primary.ends_on)
-        assert cut is not None  # the day itself is in it
-        cycles.append(Cycle(cut, primary))
-        day = cut.last + ONE_DAY
+        if standing and standing[0].first <= day:
+            cycles.append(standing.popleft())
+        else:
+            primary = primary_on(terms, day)
+            if primary is None:
+                day = _next_start(terms, standing, day)
+                continue
+            cut = monthly_period(day, primary.bill_day).meet(day, primary.ends_on)
+            if standing and cut is not None:
+                cut = cut.meet(None, standing[0].first - ONE_DAY)
+            assert cut is not None  # the day itself is in it
+            cycles.append(Cycle(cut, primary))
+        day = cycles[-1].last + ONE_DAY
     return cycles
+
+
+def _next_start(terms: Iterable[Term], closed: Iterable[Cycle], day: date) -> date | None:
+    """The first day from ``day`` on at which a subscription or a closed cycle starts, None where none does."""
+    starts = [term.starts_on for term in terms] + [cycle.first for cycle in closed]
+    return min((start for start in starts if start >= day), default=None)
 
 
 def find_second_licence_model(terms: Sequence[Term]) -> tuple[Term, Term] | None:

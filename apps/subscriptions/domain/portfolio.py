@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 _LARGEST_COUNT = 10_000_000
+_EARLIEST, _LATEST = date(1900, 1, 1), date(2999, 12, 31)
 
 
 class PortfolioError(ValueError):
@@ -108,7 +109,7 @@ class SubscriptionEntry(_Part):
 
     number: Ref
     offer: Ref
-    starts_on: Day
+    starts_on: Annotated[Day, Field(ge=_EARLIEST, le=_LATEST)]
     ends_on: Day | None = None
     bill_day: Annotated[Whole, Field(ge=1, le=31)]
     licence_model: Literal["named", "concurrent"] | None = None

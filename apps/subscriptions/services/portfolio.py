@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from apps.accounts.services import record_change
@@ -76,12 +76,21 @@ class _Importer:
         self.offers = {offer.code: offer for offer in Offer.objects.all()}
         self.books = {book.ref: book for book in PriceBook.objects.all()}
         self.partners = {partner.ref: partner for partner in Partner.objects.all()}
-        self.customers = {
-            customer.ref: customer
-            for customer in Customer.objects.filter(
-                ref__in=[entry.ref for partner in portfolio.partners for entry in partner.customers]
-            )
-        }
+        refs = [entry.ref for partner in portfolio.partners for entry in partner.customers]
+        self.customers = {customer.ref: customer for customer in Customer.objects.filter(ref__in=refs)}
+        for customer in sorted(self.customers.values(), key=lambda customer: customer.pk):
+            lock_customer(customer.pk)
+        known = list(self.customers.values())
+        self.retail = {terms.customer_id: terms for terms in CustomerTerms.objects.filter(customer__in=known)}
+        self.surge: dict[int, list[SurgeChange]] = defaultdict(list)
+        for change in SurgeChange.objects.filter(customer__in=known):
+            self.surge[change.customer_id].append(change)
+        self.subscriptions: dict[int, dict[str, Subscription]] = defaultdict(dict)
+        for subscription in Subscription.objects.filter(customer__in=known).select_related("offer"):
+            self.subscriptions[subscription.customer_id][subscription.number] = subscription
+        self.lines: dict[int, dict[str, list[SubscriptionLine]]] = defaultdict(lambda: defaultdict(list))
+        for line in lines_in_force(SubscriptionLine.objects.filter(customer__in=known)):
+            self.lines[line.customer_id][line.subscription.number].append(line)
 
     def run(self) -> None:
         for position, book in enumerate(self.portfolio.price_books):
@@ -197,7 +206,7 @@ class _Importer:
 
     def _retail_terms(self, customer: Customer, entry: CustomerEntry, place: str) -> None:
         book = self._book(entry.retail_price_book, f"{place}.retail_price_book")
-        terms = CustomerTerms.objects.filter(customer=customer).first()
+        terms = self.retail.get(customer.pk)
         if book is None:
             if terms is not None and "retail_price_book" in entry.model_fields_set:
                 terms.delete()
@@ -212,8 +221,9 @@ class _Importer:
         """A percentage set by an administrator stays, unless the file says another than it said before."""
         if entry.surge_pct is None:
             return
-        changes = SurgeChange.objects.filter(customer=customer)
-        said_before, newest = changes.filter(by=BY_PORTFOLIO).first(), changes.first()
+        changes = self.surge[customer.pk]
+        newest = changes[0] if changes else None
+        said_before = next((change for change in changes if change.by == BY_PORTFOLIO), None)
         after = int(entry.surge_pct * 100)
         if said_before is not None and said_before.after_basis_points == after:
             return
@@ -264,12 +274,8 @@ class _Subscriptions:
         self.place = place
 
     def run(self) -> None:
-        lock_customer(self.customer.pk)
-        stored = {
-            subscription.number: subscription
-            for subscription in Subscription.objects.filter(customer=self.customer).select_related("offer")
-        }
-        before = self._lines()
+        stored = dict(self.importer.subscriptions[self.customer.pk])
+        before = self.importer.lines[self.customer.pk]
         changed = False
         for position, entry in enumerate(self.entries):
             place = f"{self.place}[{position}]"
@@ -288,11 +294,9 @@ class _Subscriptions:
         )
 
     def _lines(self) -> dict[str, list[SubscriptionLine]]:
-        lines: dict[str, list[SubscriptionLine]] = {}
-        for line in SubscriptionLine.objects.filter(customer=self.customer, withdrawn_at=None).select_related(
-            "subscription__offer", "sku"
-        ):
-            lines.setdefault(line.subscription.number, []).append(line)
+        lines: dict[str, list[SubscriptionLine]] = defaultdict(list)
+        for line in lines_in_force(SubscriptionLine.objects.filter(customer=self.customer)):
+            lines[line.subscription.number].append(line)
         return lines
 
     def _subscription(
@@ -422,6 +426,11 @@ class _Subscriptions:
                         f"{self.place}: {sku} of {term} on {difference} would change days already invoiced"
                         f" (to {invoiced.last})"
                     )
+
+
+def lines_in_force(lines: QuerySet[SubscriptionLine]) -> QuerySet[SubscriptionLine]:
+    """Those of ``lines`` that were not withdrawn, with all that a rule asks of them."""
+    return lines.filter(withdrawn_at=None).select_related("subscription__offer", "sku")
 
 
 def _model(term: Term) -> str:
