@@ -124,6 +124,12 @@ class AuditEntry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["partner", "customer", "-at"], name="accounts_audit_newest")
         ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="accounts_audit_customer_has_partner",
+                condition=models.Q(customer=None) | models.Q(partner__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"

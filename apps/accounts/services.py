@@ -6,7 +6,7 @@ from django.db import transaction
 
 from apps.accounts.models import AuditEntry, Role, User
 from apps.core.problems import Refusal
-from apps.organisations.models import Customer
+from apps.organisations.models import Customer, Partner
 
 type_of_value = dict[str, object] | list[object] | str | int | None
 
@@ -36,13 +36,17 @@ def record_change(
     action: str,
     subject: str,
     customer: Customer | None = None,
+    partner: Partner | None = None,
     before: type_of_value = None,
     after: type_of_value = None,
     reason: str = "",
 ) -> None:
-    """Add to the audit trail. Belongs into the transaction of the change."""
+    """Add to the audit trail. Belongs into the transaction of the change.
+
+    Whoever sees the rows of ``customer`` or, without one, of ``partner`` sees the entry; without both only the provider.
+    """
     AuditEntry.objects.create(
-        partner_id=customer.partner_id if customer else None,
+        partner=customer.partner if customer else partner,
         customer=customer,
         by=by.email if isinstance(by, User) else by,
         action=action,

@@ -49,8 +49,8 @@ class CustomersFilter(django_filters.FilterSet):
         return of_standing(customers, Standing(value))
 
     @property
-    def status(self) -> Standing | None:
-        """The one that is chosen."""
+    def chosen(self) -> Standing | None:
+        """The standing that is asked for."""
         chosen = self.form.cleaned_data.get("status") if self.form.is_valid() else None
         return Standing(chosen) if chosen else None
 

@@ -39,9 +39,9 @@ class _Bar:
         """None where the database cannot be asked: outside of a scope, and after a failure."""
         if current_scope() == NOBODY or connection.needs_rollback:
             return None
-        if self.user.is_customer:
+        if self.user.customer_id is not None:
             return Customer.objects.filter(pk=self.user.customer_id).first()
-        if self.user.is_partner:
+        if self.user.partner_id is not None:
             return Partner.objects.filter(pk=self.user.partner_id).first()
         return Provider.objects.first()
 

@@ -1,7 +1,7 @@
 """A partner's customers as a worklist: how each one stands, and what its newest cycle with usage came to.
 
-Two steps, so that ten thousand customers cost as many queries as ten: ``worklist`` annotates what is filtered and sorted
-by, ``describe`` reads everything else for the customers of one page.
+Two steps, so that ten thousand customers cost as many queries as ten: ``worklist`` annotates what is filtered and
+sorted by, ``describe`` reads everything else for the customers of one page.
 """
 
 from __future__ import annotations

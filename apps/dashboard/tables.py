@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.catalogue.domain.kinds import LicenceModel, UsageType
 from apps.core.charts import sparkline
@@ -62,13 +62,11 @@ class CustomersTable(django_tables2.Table):
     agents = _figures(
         verbose_name=gettext_lazy("Agents used"), order_by=("most_agents", "folded_name", "ref")
     )
-    agent_overage = _figures(
-        verbose_name=gettext_lazy("Agents over"), order_by=("agent_overage", "folded_name", "ref")
+    overage = _figures(
+        verbose_name=gettext_lazy("Overage"),
+        order_by=("agent_overage", "port_overage", "folded_name", "ref"),
     )
-    port_overage = _figures(
-        verbose_name=gettext_lazy("Ports over"), order_by=("port_overage", "folded_name", "ref")
-    )
-    amount = _figures(verbose_name=gettext_lazy("Overage amount"), orderable=False)
+    amount = _figures(verbose_name=gettext_lazy("Amount"), orderable=False)
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Customers"), "row_header": "customer", "class": "is-sticky"}
@@ -156,29 +154,28 @@ class CustomersTable(django_tables2.Table):
             _("of %(committed)s") % {"committed": number(committed)},
         )
 
-    def render_agent_overage(self, record: Customer) -> int | SafeString | None:
+    def render_overage(self, record: Customer) -> int | SafeString | None:
         cycle = self.glances[record.pk].cycle
-        if cycle is None:
-            return None
-        wfo = cycle.billed.get(UsageType.WORKFORCE_OPTIMIZATION, 0)
-        if not wfo:
-            return _overage(cycle.agent_overage)
+        if cycle is None or not cycle.billed:
+            return None if cycle is None else 0
+        agents, wfo = cycle.agent_overage, cycle.billed.get(UsageType.WORKFORCE_OPTIMIZATION, 0)
+        ports = cycle.billed.get(UsageType.IVR_PORT, 0)
+        parts = [
+            ngettext("%(shown)s agent", "%(shown)s agents", agents) % {"shown": number(agents)}
+            if agents
+            else "",
+            _("%(shown)s WFO") % {"shown": number(wfo)} if wfo else "",
+            ngettext("%(shown)s port", "%(shown)s ports", ports) % {"shown": number(ports)} if ports else "",
+        ]
+        first, *others = filter(None, parts)
         return format_html(
-            '{}<span class="sub">{}</span>',
-            _overage(cycle.agent_overage),
-            _("and %(count)s WFO") % {"count": number(wfo)},
+            '<span class="is-over">{}</span>{}',
+            first,
+            format_html('<span class="sub">{}</span>', ", ".join(others)) if others else "",
         )
-
-    def render_port_overage(self, record: Customer) -> int | SafeString | None:
-        cycle = self.glances[record.pk].cycle
-        return None if cycle is None else _overage(cycle.billed.get(UsageType.IVR_PORT, 0))
 
     def render_amount(self, record: Customer) -> SafeString | None:
         cycle = self.glances[record.pk].cycle
         if cycle is None or cycle.amount is None or not cycle.billed:
             return None
         return money_html(cycle.amount, cycle.currency)
-
-
-def _overage(units: int) -> int | SafeString:
-    return format_html('<span class="is-over">{}</span>', number(units)) if units else units

@@ -51,7 +51,7 @@ class CustomersView(View):
             {
                 "table": table,
                 "form": filters.form,
-                "chips": _chips(request.GET, filters.count_by_status(), filters.status),
+                "chips": _chips(request.GET, filters.count_by_status(), filters.chosen),
                 "is_filtered": any(filters.form.cleaned_data.values()),
                 "sort": request.GET.get("sort", ""),
                 "csv_url": _address("dashboard:customers-csv", request.GET, page=None),

@@ -250,7 +250,8 @@ def _issue(draft: Draft, *, by: str) -> Invoice:
         by=by,
         action="invoice.issued",
         subject=invoice.number,
-        customer=invoice.about,
+        customer=invoice.customer,
+        partner=invoice.partner,
         after=str(invoice.total),
     )
     return invoice

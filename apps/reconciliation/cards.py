@@ -74,7 +74,7 @@ def by_type(records: Iterable[DetailRecord], billed: dict[UsageType, Billed]) ->
 
 @dataclass(frozen=True, slots=True)
 class PortBundle:
-    """The IVR ports of a day: two with every agent licence, committed or incurred as overage, and additional ones (R8)."""
+    """The IVR ports of a day: two with every agent licence, committed or incurred as overage, and the rest (R8)."""
 
     committed_agents: int
     overage_agents: int

@@ -237,8 +237,8 @@ def _hash(inputs: dict[str, Any], rows: dict[Kind, list[IntervalRow]]) -> str:
 class CycleOffer:
     """The contact-centre cycles of a customer, newest first, and from when to when records of it start.
 
-    ``started`` have a complete day; ``available`` lie in the availability window (R10); ``newest`` is the one that pages
-    open on: the newest in which a record starts, without any the newest of all.
+    ``started`` have a complete day; ``available`` lie in the availability window (R10); ``newest`` is the one that
+    pages open on: the newest in which a record starts, without any the newest of all.
     """
 
     started: list[Cycle]
@@ -247,7 +247,7 @@ class CycleOffer:
     usage: Period | None
 
     def listed(self, *, today: date) -> list[Cycle]:
-        """Those of ``available`` worth listing: of the cycles after the last record only those of the last 13 months."""
+        """Those of ``available`` worth listing: of the cycles after the last record only the last 13 months."""
         return [
             cycle
             for cycle in self.available

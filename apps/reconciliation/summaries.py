@@ -132,7 +132,7 @@ def billed_stats(figures: Sequence[TypeFigures]) -> list[dict[str, Any]]:
 
 def _billed_hint(figures: TypeFigures) -> str:
     if figures.billed.day is None:
-        return _("Nothing billed")
+        return ""
     row = figures.peak
     if figures.days_like_billed > 1:
         return _("%(day)s, first day") % {"day": moment_of(row)}
@@ -165,8 +165,8 @@ def billed_rules(figures: Sequence[TypeFigures], settings: Settings, *, agents_b
     if families - {Family.IVR}:
         sentences.append(
             _(
-                "The quantity of a usage type is its largest daily overage in the cycle (rule R6); the types may reach it"
-                " on different days, so the sum can be more than the marked day shows."
+                "The quantity of a usage type is its largest daily overage in the cycle (rule R6); the types may reach"
+                " it on different days, so the sum can be more than the marked day shows."
             )
             if settings.billed_peak == "per_type"
             else _("The quantity of a usage type is its overage on the marked day (rule R6).")
@@ -174,10 +174,10 @@ def billed_rules(figures: Sequence[TypeFigures], settings: Settings, *, agents_b
     if Family.IVR in families:
         sentences.append(
             ngettext(
-                "Two ports come with every agent licence, also with the %(count)s agent billed as overage for the whole"
-                " cycle (rule R8); so a marked day may be billed less than it shows, or nothing.",
-                "Two ports come with every agent licence, also with the %(count)s agents billed as overage for the whole"
-                " cycle (rule R8); so a marked day may be billed less than it shows, or nothing.",
+                "Two ports come with every agent licence, also with the %(count)s agent billed as overage for the"
+                " whole cycle (rule R8); so a marked day may be billed less than it shows, or nothing.",
+                "Two ports come with every agent licence, also with the %(count)s agents billed as overage for the"
+                " whole cycle (rule R8); so a marked day may be billed less than it shows, or nothing.",
                 agents_billed,
             )
             % {"count": number(agents_billed)}

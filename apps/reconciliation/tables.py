@@ -61,8 +61,10 @@ class DailyDetailTable(django_tables2.Table):
         super().__init__(records, **options)
         self.billed = billed
         self.first_of_day: dict[date, DetailRecord] = {}
+        self.has_days_of_several_rows = False
         for record in records:
-            self.first_of_day.setdefault(record.row.day, record)
+            if self.first_of_day.setdefault(record.row.day, record) is not record:
+                self.has_days_of_several_rows = True
 
     def starts_day(self, record: DetailRecord) -> bool:
         """The first row of its day."""
@@ -74,7 +76,7 @@ class DailyDetailTable(django_tables2.Table):
 
     def class_of(self, record: DetailRecord) -> str:
         """Where a day begins, and the marked peak."""
-        starts = "is-new-day" if self.starts_day(record) else ""
+        starts = "is-new-day" if self.has_days_of_several_rows and self.starts_day(record) else ""
         return f"{starts} is-peak".strip() if record.row.is_overage_peak else starts
 
     def render_comment(self, record: DetailRecord) -> SafeString:

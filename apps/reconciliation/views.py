@@ -18,7 +18,6 @@ from django.views.generic import View
 
 from apps.accounts.models import User
 from apps.core.domain.periods import Period
-from apps.core.formatting import period
 from apps.organisations.guards import visible_customer
 from apps.organisations.models import Customer
 from apps.reconciliation.cards import TypeFigures, by_type, ports_billed_against, ports_of_day
@@ -81,7 +80,8 @@ def _signed_in(request: HttpRequest) -> User:
 def _chosen_cycle(offer: CycleOffer, parameters: QueryDict) -> Cycle | None:
     """The cycle that the address names, or the one to open on; None where the customer has none.
 
-    A cycle of another subscription than the one named gives way to it: so it is when a chooser changes the subscription.
+    A cycle of another subscription than the one named gives way to it: a chooser that changes the subscription still
+    sends the cycle.
 
     Raises:
         Http404: the customer has no such subscription or no such cycle.

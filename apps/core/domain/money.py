@@ -1,6 +1,6 @@
 """Money: decimals only, rounded once, by name (R14)."""
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
 # ISO 4217: minor digits where they are not 2.
@@ -50,7 +50,7 @@ def money_text(amount: Decimal, currency: str) -> str:
     digits = minor_digits(currency)
     plain = plain_text(amount)
     _, _, decimals = plain.partition(".")
-    return plain if len(decimals) > digits else f"{amount.quantize(Decimal(1).scaleb(-digits), ROUND_DOWN):f}"
+    return plain if len(decimals) > digits else f"{Decimal(plain).quantize(Decimal(1).scaleb(-digits)):f}"
 
 
 def plain_text(number: Decimal) -> str:

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from apps.accounts.services import create_provider_admin
 from apps.core.commands import PortalCommand
+from apps.core.tenancy import NOBODY, scope
 
 
 class Command(PortalCommand):
@@ -24,9 +25,10 @@ class Command(PortalCommand):
 
     def work(self, *, email: str, name: str, format: str, **options: Any) -> None:
         user = create_provider_admin(email=email, full_name=name)
+        with scope(NOBODY):  # as the link will be checked: by somebody who is not signed in
+            key = default_token_generator.make_token(user)
         path = reverse(
-            "account_reset_password_from_key",
-            kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
+            "account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key}
         )
         link = f"{settings.PORTAL_URL}{path}"
         if format == "json":

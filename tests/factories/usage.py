@@ -1,0 +1,102 @@
+"""Usage: intervals for the rules, and files for the door."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from pathlib import Path
+
+from apps.core.tenancy import PROVIDER
+from apps.reconciliation.domain.intervals import Intervals, microseconds
+from apps.usage.domain.records import KINDS_OF_FILE
+from apps.usage.services import UsageImported
+from tests.conftest import import_file
+
+DAY = date(2024, 6, 10)
+Session = tuple[str, datetime, datetime | None, bool]
+
+
+def at(clock: str, day: date = DAY) -> datetime:
+    """``at("08:15")``: that time of a day, UTC. ``24:00`` is the next midnight."""
+    if clock == "24:00":
+        return datetime.combine(day + timedelta(days=1), time(), UTC)
+    return datetime.combine(day, time.fromisoformat(clock), UTC)
+
+
+def session(
+    actor: str, start: str, end: str | None, *, premium: bool = False, day: date = DAY, to: date | None = None
+) -> Session:
+    """A session, leg or call from a time of ``day`` to a time of ``to`` (the same day when left out)."""
+    return (actor, at(start, day), None if end is None else at(end, to or day), premium)
+
+
+def intervals(sessions: Iterable[Session], *, longest_open: timedelta = timedelta(hours=24)) -> Intervals:
+    """Sessions in the form in which the rules take them."""
+    codes: dict[str, int] = {}
+    return Intervals.of(
+        [
+            (codes.setdefault(actor, len(codes)), microseconds(start), end and microseconds(end), premium)
+            for actor, start, end, premium in sessions
+        ],
+        longest_open=longest_open,
+    )
+
+
+class UsageFiles:
+    """Writes usage files into a folder and imports them as the provider."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count(1)
+
+    def write(self, content: str | bytes) -> Path:
+        path = self._folder / f"file-{next(self._numbers)}.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def sessions(
+        self, sessions: Iterable[Session], *, kind: str = "agent-sessions", ids: Callable[[int], str] = str
+    ) -> Path:
+        """A file of sessions with record ids 0, 1, 2, … unless ``ids`` names others."""
+        described = KINDS_OF_FILE[kind]
+        path = self._folder / f"file-{next(self._numbers)}.csv"
+        with path.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(described.columns)
+            for number, (actor, start, end, premium) in enumerate(sessions):
+                licence = ["premium" if premium else "standard"] if described.has_licence else []
+                writer.writerow(
+                    [ids(number), actor, *licence, start.isoformat(), "" if end is None else end.isoformat()]
+                )
+        return path
+
+    def take(
+        self,
+        content: str | bytes | Path,
+        *,
+        kind: str = "agent-sessions",
+        customer: str = "C-1",
+        source: str = "import",
+    ) -> UsageImported:
+        path = content if isinstance(content, Path) else self.write(content)
+        return import_file(kind, path, customer=customer, source=source)
+
+    def use(
+        self,
+        *sessions: Session,
+        kind: str = "agent-sessions",
+        customer: str = "C-1",
+        ids: Callable[[int], str] | None = None,
+    ) -> UsageImported:
+        """Import sessions; each call's record ids are its own unless ``ids`` names them."""
+        call = next(self._numbers)
+        return self.take(
+            self.sessions(sessions, kind=kind, ids=ids or (lambda number: f"{call}-{number}")),
+            kind=kind,
+            customer=customer,
+        )
+
+
+__all__ = ["DAY", "PROVIDER", "UsageFiles", "at", "intervals", "session"]

@@ -1,0 +1,51 @@
+"""One world for all tests of a folder: built once, never committed; each test undoes what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import transaction
+from django.test import Client, override_settings
+from pytest_django import DjangoDbBlocker
+
+from apps.accounts.models import User
+from tests.security.world import World, build
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before tests that commit and so must empty the database afterwards."""
+    items.sort(key=lambda item: "world" not in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="package")
+def built_world(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """Built in a transaction that stays open as long as the tests of the folder run."""
+    folder = tmp_path_factory.mktemp("world")
+    with override_settings(MEDIA_ROOT=folder / "files"), django_db_blocker.unblock(), transaction.atomic():
+        yield build(folder)
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def world(built_world: World, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """Two partners, their customers and people; what a test changes is undone after it."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield built_world
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def browser_of(world: World) -> Callable[[str], Client]:
+    """A browser in which somebody is signed in, by first name; ``""`` is nobody."""
+
+    def signed_in(name: str, **options: bool) -> Client:
+        client = Client(**options)
+        if name:
+            user = User.objects.get(pk=world.people[name].pk)
+            client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return signed_in

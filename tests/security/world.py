@@ -1,0 +1,228 @@
+"""Two partners who share nothing but the provider, and everything that the portal keeps of each of them.
+
+What belongs to one of them carries words and prices that stand nowhere else, so that a leak can be told from chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.db import connection
+
+from apps.accounts.models import Role, User
+from apps.core.tenancy import PROVIDER, Scope, scope
+from apps.core.tenancy import Role as DatabaseRole
+from apps.invoicing.models import Invoice, InvoicePdf
+from apps.invoicing.services import issue_invoices
+from apps.organisations.models import Customer, Partner
+from apps.organisations.services import describe_organisation
+from apps.reconciliation.services import open_run, reconcile_customer
+from apps.subscriptions.services import change_surge, import_portfolio
+from apps.usage.services import import_usage
+
+TODAY = date(2024, 8, 20)
+ISSUED_CYCLE, OPEN_CYCLE = date(2024, 6, 9), date(2024, 7, 9)
+SKUS = ("A-FLEX-WCC-P-N", "A-FLEX-WCC-S-N", "A-FLEX-WCC-IVR")
+
+
+@dataclass(frozen=True)
+class Party:
+    """A partner, its customers, and the word that marks what is its own."""
+
+    word: str
+    partner: Partner
+    customers: tuple[Customer, ...]
+
+
+@dataclass(frozen=True)
+class World:
+    """Who is there. ``people`` by first name; nobody needs a password."""
+
+    home: Party
+    strange: Party
+    people: dict[str, User]
+
+    def numbers(self, reader: Scope) -> set[str]:
+        """The numbers of the invoices that somebody may see."""
+        with scope(reader):
+            return set(Invoice.objects.values_list("number", flat=True))
+
+
+def build(folder: Path) -> World:
+    """Fill the database of a transaction that is rolled back later. ``folder`` takes the usage files."""
+    portfolio = {
+        "price_books": [
+            *_books("aurora", "731.37", "917.53"),
+            *_books("borealis", "613.19", "857.71"),
+        ],
+        "partners": [_partner("P-100", "aurora", ("C-100", "C-101")), _partner("P-900", "borealis", ("C-900", "C-901"))],
+    }
+    with scope(PROVIDER):
+        import_portfolio(text=json.dumps(portfolio), by="test")
+        home, strange = (_party(ref, word) for ref, word in (("P-100", "aurora"), ("P-900", "borealis")))
+        people = _people(home, strange)
+    for party in (home, strange):
+        for customer in party.customers:
+            _usage(folder, party, customer)
+            with scope(PROVIDER):
+                change_surge(
+                    customer=customer,
+                    percent=Decimal(37),
+                    reason=f"{customer.ref} of {party.word} asked for it",
+                    by=people["dana"],
+                )
+                reconcile_customer(customer=customer, today=TODAY)
+                for invoice in issue_invoices(
+                    customer=customer, first_day=ISSUED_CYCLE, today=TODAY, by=people["dana"].email
+                ):
+                    _store_pdf(invoice)
+            _usage(folder, party, customer, again=True)
+    with scope(PROVIDER):
+        open_run()
+    return World(home, strange, people)
+
+
+def _books(word: str, wholesale: str, retail: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "ref": f"{word}-{name}",
+            "currency": "USD",
+            "prices": [
+                {"sku": sku + suffix, "unit_price": price, "discount_pct": "0", "from": "2024-01-01"}
+                for sku in SKUS
+                for suffix in ("", "-O")
+            ],
+        }
+        for name, price in (("wholesale", wholesale), ("retail", retail))
+    ]
+
+
+def _partner(ref: str, word: str, customers: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "ref": ref,
+        "name": f"{word.title()} Partners",
+        "country": "SE",
+        "price_book": f"{word}-wholesale",
+        "tax_rate_pct": "25",
+        "customers": [
+            {
+                "ref": customer,
+                "name": f"{word.title()} Customer {customer}",
+                "country": "SE",
+                "surge_pct": "12",
+                "retail_price_book": f"{word}-retail",
+                "subscriptions": [
+                    {
+                        "number": f"Sub-{word}-{customer}",
+                        "offer": "A-FLEX-3-CC",
+                        "starts_on": ISSUED_CYCLE.isoformat(),
+                        "bill_day": 9,
+                        "licence_model": "named",
+                        "lines": [
+                            {"sku": "A-FLEX-WCC-P-N", "quantity": 1},
+                            {"sku": "A-FLEX-WCC-S-N", "quantity": 2},
+                            {"sku": "A-FLEX-WCC-IVR", "quantity": 1},
+                        ],
+                    }
+                ],
+            }
+            for customer in customers
+        ],
+    }
+
+
+def _party(ref: str, word: str) -> Party:
+    partner = Partner.objects.get(ref=ref)
+    customers = tuple(Customer.objects.select_related("partner").filter(partner=partner))
+    for organisation in (partner, *customers):
+        describe_organisation(
+            organisation=organisation,
+            address=f"{organisation.ref} {word} street",
+            tax_registration=f"{word}-tax-{organisation.ref}",
+            contact_name=f"{word} contact {organisation.ref}",
+            contact_email=f"{organisation.ref.lower()}@{word}.example",
+            contact_phone=f"+{word}-{organisation.ref}",
+        )
+    return Party(word, partner, customers)
+
+
+def _people(home: Party, strange: Party) -> dict[str, User]:
+    def make(name: str, word: str, role: Role, partner: Partner | None, customer: Customer | None) -> User:
+        return User.objects.create_user(
+            email=f"{name}@{word}.example",
+            full_name=f"{name.title()} {word.title()}son",
+            role=role,
+            password="correct horse battery",
+            partner=partner,
+            customer=customer,
+        )
+
+    first, second = home.customers
+    return {
+        "dana": make("dana", "provider", Role.PROVIDER_ADMIN, None, None),
+        "sven": make("sven", "provider", Role.PROVIDER_SUPPORT, None, None),
+        "bob": make("bob", home.word, Role.PARTNER_ADMIN, home.partner, None),
+        "rita": make("rita", home.word, Role.PARTNER_READER, home.partner, None),
+        "alice": make("alice", home.word, Role.CUSTOMER_ADMIN, home.partner, first),
+        "ann": make("ann", home.word, Role.CUSTOMER_READER, home.partner, first),
+        "carol": make("carol", home.word, Role.CUSTOMER_ADMIN, home.partner, second),
+        "charlie": make("charlie", strange.word, Role.PARTNER_ADMIN, strange.partner, None),
+        "erin": make("erin", strange.word, Role.CUSTOMER_ADMIN, strange.partner, strange.customers[0]),
+    }
+
+
+def _usage(folder: Path, party: Party, customer: Customer, *, again: bool = False) -> None:
+    """Four agents and two contacts that the partner sends; again: days that wait, a conflict and a row kept aside."""
+    month = "07" if again else "06"
+    sessions = ["record_id,agent_id,licence,started_at,ended_at"]
+    legs = ["record_id,contact_id,started_at,ended_at"]
+    for number in range(4):
+        name = f"{party.word}-{customer.ref}-{number}"
+        sessions.append(
+            f"{name}-{month},{name},standard,2024-{month}-12T08:00:00Z,2024-{month}-12T16:00:00Z"
+        )
+        legs.append(f"leg-{name}-{month},contact-{name},2024-{month}-12T10:00:00Z,2024-{month}-12T10:09:00Z")
+    if again:
+        name = f"{party.word}-{customer.ref}-0"
+        sessions.append(f"{name}-06,{name},premium,2024-06-12T08:00:00Z,2024-06-12T17:00:00Z")
+        sessions.append(f"{name}-aside,{name},standard,no day at all,2024-07-12T16:00:00Z")
+    sender = Scope(DatabaseRole.PARTNER, party.partner.pk)
+    for kind, lines in (("agent-sessions", sessions), ("ivr-legs", legs)):
+        path = folder / f"{kind}-{customer.ref}-{month}.csv"
+        path.write_text("\n".join(lines) + "\n")
+        import_usage(
+            kind=kind,
+            path=path,
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            sender=sender,
+            now=datetime(2024, 8, 20, tzinfo=UTC),
+            customer_ref=customer.ref,
+            source=f"{party.word}-acd",
+        )
+
+
+def _store_pdf(invoice: Invoice) -> None:
+    content = f"%PDF-1.7 {invoice.number}".encode()
+    pdf = InvoicePdf.objects.get(invoice=invoice)
+    pdf.file.save(f"{invoice.number}.pdf", ContentFile(content), save=False)
+    pdf.sha256 = hashlib.sha256(content).hexdigest()
+    pdf.state = InvoicePdf.State.READY
+    pdf.save()
+
+
+def rows_of(table: str, reader: Scope | None = None) -> list[dict[str, Any]]:
+    """All rows of a table that somebody sees; without ``reader`` in the scope that is open."""
+    if reader is not None:
+        with scope(reader):
+            return rows_of(table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table}")
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
