@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
 from apps.accounts.models import User
-from apps.core.tenancy import scope
+from apps.core.tenancy import abandon, scope
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -31,8 +30,7 @@ class TenantMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> None:
         """A view that raises leaves nothing behind."""
-        if connection.in_atomic_block:
-            connection.set_rollback(True)
+        abandon()
 
 
 def _is_about_signing_in(path: str) -> bool:

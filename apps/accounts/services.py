@@ -45,8 +45,9 @@ def record_change(
 
     Whoever sees the rows of ``customer`` or, without one, of ``partner`` sees the entry; without both only the provider.
     """
+    of_partner = partner.pk if partner else None
     AuditEntry.objects.create(
-        partner=customer.partner if customer else partner,
+        partner_id=customer.partner_id if customer else of_partner,
         customer=customer,
         by=by.email if isinstance(by, User) else by,
         action=action,

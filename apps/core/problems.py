@@ -7,6 +7,8 @@ from rest_framework.exceptions import APIException, NotFound
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from apps.core.tenancy import abandon
+
 
 class Refusal(Exception):
     """Something asked for that cannot be done. ``str()`` is one line for the person who asked.
@@ -20,7 +22,11 @@ class NotFoundRefusal(Refusal):
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler: a refusal is a 409 (404 when something named is not there), with its line."""
+    """DRF's exception handler: a refusal is a 409 (404 when something named is not there), with its line.
+
+    As with a page that raises, nothing stays of what the request did before.
+    """
+    abandon()
     if isinstance(error, NotFoundRefusal | Http404):
         error = NotFound()
     elif isinstance(error, Refusal):

@@ -77,6 +77,12 @@ def scope(wanted: Scope) -> Iterator[None]:
             _take(before)
 
 
+def abandon() -> None:
+    """Let nothing stay of what was done in the open scope. Without one nothing happens."""
+    if current_scope() != NOBODY:
+        connection.set_rollback(True)
+
+
 class OwnerMigrates:
     """Database router: tables are made and changed as their owner, and only so."""
 

@@ -90,6 +90,8 @@ def worklist(*, today: date) -> QuerySet[Customer]:
         Customer.objects.select_related("partner")
         .annotate(
             folded_name=Lower("name"),
+            # A value, not an EXISTS: that PostgreSQL would rather answer by reading all records of everybody once.
+            recent_use=Subquery(recent_use.values("kind")[:1]),
             newest_result=Subquery(newest.values("pk")[:1]),
             newest_day=Coalesce(
                 Subquery(newest.values("first_day")[:1]), Value(date.min), output_field=DateField()
@@ -98,12 +100,12 @@ def worklist(*, today: date) -> QuerySet[Customer]:
             agent_overage=_or_zero(newest.values("agent_overage")[:1]),
             is_active=Exists(active),
             is_expiring=Exists(active.filter(ends_on__lte=today + SOON)),
-            is_inactive=Exists(active.filter(starts_on__lte=today - RECENT)) & ~Exists(recent_use),
             is_expired=Exists(subscriptions) & ~Exists(lasting),
         )
         .annotate(
             port_overage=_or_zero(billed.filter(usage_type=UsageType.IVR_PORT).values("quantity")[:1]),
             is_overage=Exists(billed),
+            is_inactive=Exists(active.filter(starts_on__lte=today - RECENT)) & Q(recent_use=None),
             is_none=Q(is_active=False, is_expired=False),
         )
         .annotate(

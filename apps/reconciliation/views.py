@@ -182,8 +182,9 @@ class DailyDetailView(View):
         if _is_moved(request.GET, cycle):
             return redirect(reverse("reconciliation:daily-detail", args=[ref]) + choice.query())
         figures = get_figures(customer, cycle, today=today)
-        records = detail_records(figures.rows, family)
+        records = detail_records(figures.rows)
         types = by_type(records, figures.billed)
+        shown = [each for each in types if family in (None, each.family)]
         offered = self._offered_families(figures, family)
         return render(
             request,
@@ -197,9 +198,12 @@ class DailyDetailView(View):
                     _subscription_select(choice, today),
                     _cycle_select(choice, today),
                 ],
-                "table": DailyDetailTable(records, billed=figures.billed),
-                "charts": [usage_chart(each, cycle.period) for each in types],
-                **_billing(figures, types),
+                "table": DailyDetailTable(
+                    [record for record in records if family in (None, record.row.family)],
+                    billed=figures.billed,
+                ),
+                "charts": [usage_chart(each, cycle.period) for each in shown],
+                **_billing(figures, types, shown),
                 "csv_url": reverse("reconciliation:daily-detail-csv", args=[ref]) + choice.query(),
             },
         )
@@ -209,16 +213,17 @@ class DailyDetailView(View):
         return [name for name in self.FAMILIES if name == ALL_FAMILIES or Family(name) in present]
 
 
-def _billing(figures: CycleFigures, types: Sequence[TypeFigures]) -> dict[str, Any]:
+def _billing(
+    figures: CycleFigures, types: Sequence[TypeFigures], shown: Sequence[TypeFigures]
+) -> dict[str, Any]:
     """What is billed of the types shown, and why."""
-    all_types = by_type(detail_records(figures.rows), figures.billed)
-    agents_billed = sum(each.billed.quantity for each in all_types if each.family is Family.AGENTS)
-    ports = next((each for each in types if each.family is Family.IVR), None)
+    agents_billed = sum(each.billed.quantity for each in types if each.family is Family.AGENTS)
+    ports = next((each for each in shown if each.family is Family.IVR), None)
     return {
-        "billed_stats": billed_stats(types),
-        "billed_sentence": billed_sentence(types),
+        "billed_stats": billed_stats(shown),
+        "billed_sentence": billed_sentence(shown),
         "billed_rules": billed_rules(
-            types, settings_of(figures.cycle.primary.offer), agents_billed=agents_billed
+            shown, settings_of(figures.cycle.primary.offer), agents_billed=agents_billed
         ),
         "port_steps": (
             port_steps(

@@ -517,8 +517,10 @@ DIFFERENT = {
     "invoicing_invoiceline": {"position": "position + 1000"},
     "invoicing_invoicepdf": {"invoice_id": "(SELECT max(id) FROM invoicing_invoice)"},
     "reconciliation_billedquantity": {"usage_type": "'other'"},
+    "reconciliation_cycleresult": {"first_day": "first_day - 1000"},
     "reconciliation_dayfigure": {"usage_type": "'other'"},
     "reconciliation_dayprofile": {"usage_type": "'other'"},
+    "subscriptions_closedcycle": {"first_day": "first_day - 1000"},
     "subscriptions_subscription": {"number": "number || 'x'"},
 }
 CHECKED_IN_THE_DOOR = {"usage_interval"}  # a million rows: import_usage takes both ids from one customer

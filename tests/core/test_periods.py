@@ -1,6 +1,7 @@
 """R1: periods of days, and the months that follow from a bill day."""
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_a_period_holds_its_first_and_its_last_day_and_none_beside_them() -> Non
 def test_a_period_is_walked_day_by_day_over_the_end_of_a_month() -> None:
     walked = list(JUNE)
     assert (walked[0], walked[-1], len(walked), JUNE.days) == (JUNE.first, JUNE.last, 30, 30)
-    assert all(later - earlier == ONE_DAY for earlier, later in zip(walked, walked[1:], strict=False))
+    assert all(later - earlier == ONE_DAY for earlier, later in pairwise(walked))
 
 
 def test_a_period_of_one_day_has_one_day() -> None:
@@ -58,7 +59,8 @@ def test_a_period_cannot_end_before_it_starts() -> None:
 def test_the_part_of_a_period_between_two_days(
     first: str | None, last: str | None, met: Period | None
 ) -> None:
-    assert JUNE.meet(first and day(first) or None, last and day(last) or None) == met
+    between = (text and day(text) for text in (first, last))
+    assert JUNE.meet(*between) == met
 
 
 @pytest.mark.parametrize(
@@ -122,6 +124,7 @@ def test_R1_every_day_lies_in_exactly_one_period_over_eight_years(bill_day: int)
         found = monthly_period(today, bill_day)
         assert today in found
         assert found == before or found.first == today == before.last + ONE_DAY
-        assert found.first.day == bill_day or (found.first + ONE_DAY).day == 1 and found.first.day < bill_day
+        is_last_of_month = (found.first + ONE_DAY).day == 1
+        assert found.first.day == bill_day or (is_last_of_month and found.first.day < bill_day)
         assert 28 <= found.days <= 31
         before, today = found, today + ONE_DAY

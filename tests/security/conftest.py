@@ -13,32 +13,31 @@ from apps.accounts.models import User
 from tests.security.world import World, build
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Before tests that commit and so must empty the database afterwards."""
-    items.sort(key=lambda item: "world" not in getattr(item, "fixturenames", ()))
-
-
 @pytest.fixture(scope="package")
 def built_world(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """Built in a transaction that stays open as long as the tests of the folder run."""
     folder = tmp_path_factory.mktemp("world")
-    with override_settings(MEDIA_ROOT=folder / "files"), django_db_blocker.unblock(), transaction.atomic():
-        yield build(folder)
-        transaction.set_rollback(True)
+    with override_settings(MEDIA_ROOT=folder / "files"):
+        with django_db_blocker.unblock():
+            outermost = transaction.atomic()
+            outermost.__enter__()
+            made = build(folder)
+        yield made
+        with django_db_blocker.unblock():
+            transaction.set_rollback(True)
+            outermost.__exit__(None, None, None)
 
 
 @pytest.fixture
-def world(built_world: World, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+def world(built_world: World, db: None) -> World:
     """Two partners, their customers and people; what a test changes is undone after it."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        yield built_world
-        transaction.set_rollback(True)
+    return built_world
 
 
 @pytest.fixture
-def browser_of(world: World) -> Callable[[str], Client]:
+def browser_of(world: World) -> Callable[..., Client]:
     """A browser in which somebody is signed in, by first name; ``""`` is nobody."""
 
     def signed_in(name: str, **options: bool) -> Client:
