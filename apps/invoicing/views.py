@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date
-from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -311,8 +310,13 @@ class DraftView(View):
         if not invoices:
             messages.info(request, _("There is nothing to invoice for this cycle."))
             return redirect("invoicing:draft", ref=ref, first_day=first_day)
-        for invoice in invoices:
-            transaction.on_commit(partial(render_invoice_pdf.delay, invoice.pk), robust=True)
+        waiting = [invoice.pk for invoice in invoices]
+
+        def ring() -> None:
+            for invoice_id in waiting:
+                render_invoice_pdf.delay(invoice_id)
+
+        transaction.on_commit(ring, robust=True)  # when the bell is broken, the sweep finds them
         numbers = ", ".join(invoice.number for invoice in invoices)
         messages.success(
             request,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -62,32 +61,34 @@ def list_cycles(terms: Sequence[Term], *, until: date, closed: Sequence[Cycle] =
     """The cycles of one service that start on or before ``until``, in order (R1, R10).
 
     ``closed`` cycles, in order, stand as they are: a subscription entered later, even an older one, changes none of
-    them. A cycle starts no earlier than its subscription became primary and ends no later than its last day.
+    them, and the cycles around them make room. A cycle starts no earlier than its subscription became primary and
+    ends no later than its last day. None is listed that starts beyond the year 2999: the calendar has an end.
     """
     cycles: list[Cycle] = []
-    waiting = deque(closed)
-    starts = sorted({term.starts_on for term in terms} | {cycle.first for cycle in closed})
-    day = starts[0] if starts else None
+    until = min(until, _HORIZON)
+    standing = deque(closed)
+    day = _next_start(terms, standing, date.min)
     while day is not None and day <= until:
-        if waiting and waiting[0].first == day:
-            cycle = waiting.popleft()
-        elif primary := primary_on(terms, day):
-            cycle = _open_cycle(primary, day, before=waiting[0] if waiting else None)
+        if standing and standing[0].first <= day:
+            cycles.append(standing.popleft())
         else:
-            day = next((start for start in starts if start > day), None)
-            continue
-        cycles.append(cycle)
-        day = cycle.last + ONE_DAY
+            primary = primary_on(terms, day)
+            if primary is None:
+                day = _next_start(terms, standing, day)
+                continue
+            cut = monthly_period(day, primary.bill_day).meet(day, primary.ends_on)
+            if standing and cut is not None:
+                cut = cut.meet(None, standing[0].first - ONE_DAY)
+            assert cut is not None  # the day itself is in it
+            cycles.append(Cycle(cut, primary))
+        day = cycles[-1].last + ONE_DAY
     return cycles
 
 
-def _open_cycle(primary: Term, day: date, *, before: Cycle | None) -> Cycle:
-    """The cycle that starts on ``day``: to its bill day, its primary's last day, or the closed cycle ``before`` it."""
-    whole = monthly_period(day, primary.bill_day)
-    last = min(
-        end for end in (whole.last, primary.ends_on, before and before.first - ONE_DAY) if end is not None
-    )
-    return Cycle(Period(day, last), primary)
+def _next_start(terms: Iterable[Term], closed: Iterable[Cycle], day: date) -> date | None:
+    """The first day from ``day`` on at which a subscription or a closed cycle starts, None where none does."""
+    starts = [term.starts_on for term in terms] + [cycle.first for cycle in closed]
+    return min((start for start in starts if start >= day), default=None)
 
 
 def find_second_licence_model(terms: Sequence[Term]) -> tuple[Term, Term] | None:
