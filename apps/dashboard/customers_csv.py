@@ -11,16 +11,9 @@ from django.utils.translation import gettext as _
 from apps.catalogue.domain.kinds import UsageType
 from apps.core.domain.money import money_text
 from apps.dashboard.selectors import CustomerAtAGlance
-
-# A spreadsheet takes a cell that starts so for a formula.
-_STARTS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+from apps.invoicing.exports import harmless
 
 Cell = str | int
-
-
-def harmless(cell: Cell) -> Cell:
-    """A text that a spreadsheet would take for a formula, with an apostrophe before it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_STARTS_OF_FORMULAS) else cell
 
 
 def customers_csv(glances: Iterable[CustomerAtAGlance]) -> str:
@@ -48,7 +41,9 @@ def customers_csv(glances: Iterable[CustomerAtAGlance]) -> str:
             _("Currency"),
         ]
     )
-    writer.writerows([harmless(cell) for cell in _cells(glance)] for glance in glances)
+    writer.writerows(
+        [harmless(cell) if isinstance(cell, str) else cell for cell in _cells(glance)] for glance in glances
+    )
     return out.getvalue()
 
 

@@ -134,7 +134,7 @@ def _billed_hint(figures: TypeFigures) -> str:
     if figures.billed.day is None:
         return ""
     row = figures.peak
-    if figures.days_like_billed > 1:
+    if figures.is_first_of_several:
         return _("%(day)s, first day") % {"day": moment_of(row)}
     return moment_of(row)
 
@@ -144,7 +144,7 @@ def billed_sentence(figures: Sequence[TypeFigures]) -> str:
     parts = [
         (
             _("%(count)s %(type)s (%(day)s, first day)")
-            if each.days_like_billed > 1
+            if each.is_first_of_several
             else _("%(count)s %(type)s (%(day)s)")
         )
         % {
@@ -162,7 +162,7 @@ def billed_rules(figures: Sequence[TypeFigures], settings: Settings, *, agents_b
     """From which rules the billed quantities follow, a sentence for each that plays a part."""
     families = {each.family for each in figures}
     sentences = []
-    if families - {Family.IVR}:
+    if families - {Family.IVR} or settings.billed_peak != "per_type":
         sentences.append(
             _(
                 "The quantity of a usage type is its largest daily overage in the cycle (rule R6); the types may reach"
@@ -172,19 +172,22 @@ def billed_rules(figures: Sequence[TypeFigures], settings: Settings, *, agents_b
             else _("The quantity of a usage type is its overage on the marked day (rule R6).")
         )
     if Family.IVR in families:
-        sentences.append(
-            ngettext(
-                "Two ports come with every agent licence, also with the %(count)s agent billed as overage for the"
-                " whole cycle (rule R8); so a marked day may be billed less than it shows, or nothing.",
-                "Two ports come with every agent licence, also with the %(count)s agents billed as overage for the"
-                " whole cycle (rule R8); so a marked day may be billed less than it shows, or nothing.",
-                agents_billed,
-            )
-            % {"count": number(agents_billed)}
-            if agents_billed
-            else _("Two ports come with every agent licence (rule R8).")
-        )
+        sentences.append(_port_rule(settings, agents_billed))
     return sentences
+
+
+def _port_rule(settings: Settings, agents_billed: int) -> str:
+    if settings.billed_peak != "per_type":
+        return _("Two ports come with every agent licence, that day's overage included (rule R8).")
+    if not agents_billed:
+        return _("Two ports come with every agent licence (rule R8).")
+    return ngettext(
+        "Two ports come with every agent licence, also with the %(count)s agent billed as overage for the whole cycle"
+        " (rule R8); so a marked day may be billed less than it shows, or nothing.",
+        "Two ports come with every agent licence, also with the %(count)s agents billed as overage for the whole cycle"
+        " (rule R8); so a marked day may be billed less than it shows, or nothing.",
+        agents_billed,
+    ) % {"count": number(agents_billed)}
 
 
 def port_steps(bundle: PortBundle, *, used: int, is_billing: bool) -> list[dict[str, str]]:
@@ -194,7 +197,9 @@ def port_steps(bundle: PortBundle, *, used: int, is_billing: bool) -> list[dict[
     return [
         _step(_("Agent licences committed"), number(bundle.committed_agents)),
         _step(
-            _("Agents billed as overage for the cycle") if is_billing else _("Agents above them on that day"),
+            _("Agents billed as overage for the cycle")
+            if bundle.is_of_cycle
+            else _("Agents above them on that day"),
             number(bundle.overage_agents),
         ),
         _step(

@@ -24,6 +24,7 @@ from apps.reconciliation.cards import TypeFigures, by_type, ports_billed_against
 from apps.reconciliation.charts import usage_chart
 from apps.reconciliation.detail_export import detail_csv, detail_records
 from apps.reconciliation.domain.detail import Family
+from apps.reconciliation.domain.settings import Settings
 from apps.reconciliation.selectors import CycleFigures, CycleOffer, get_figures, offered_cycles, settings_of
 from apps.reconciliation.summaries import (
     agent_stats,
@@ -141,23 +142,22 @@ class CurrentUsageView(View):
 
 def _usage_cards(figures: CycleFigures, family: Family | None) -> dict[str, Any]:
     """What the current usage shows of a family: the head, and a card for each usage type."""
-    types = by_type(detail_records(figures.rows), figures.billed)
+    settings = settings_of(figures.cycle.primary.offer)
+    types = by_type(figures, detail_records(figures.rows), settings)
     is_open = not figures.is_closed
     if family is Family.IVR:
         ports = next(each for each in types if each.family is Family.IVR)
-        billing = ports_billed_against(figures.rows, figures.billed, ports.peak.day)
+        of_day = ports_of_day(figures, ports.last.day)
+        billed = ports_billed_against(figures, ports.peak.day, settings)
         return {
             "stats": port_stats(ports, is_open=is_open),
             "ports": ports,
-            "billing_ports": billing.ports,
-            "steps_of_day": port_steps(
-                ports_of_day(figures.rows, ports.last.day), used=ports.last.used, is_billing=False
-            ),
-            "steps_of_billing": port_steps(billing, used=ports.peak.used, is_billing=True),
+            "billing_ports": billed.ports,
+            "steps_of_day": port_steps(of_day, used=ports.last.used, is_billing=False),
+            "steps_of_billing": port_steps(billed, used=ports.peak.used, is_billing=True),
         }
-    agents = [each for each in types if each.family is Family.AGENTS]
     return {
-        "stats": agent_stats(agents, is_open=is_open),
+        "stats": agent_stats([each for each in types if each.family is Family.AGENTS], is_open=is_open),
         "cards": [each for each in types if each.family is not Family.IVR],
     }
 
@@ -183,7 +183,8 @@ class DailyDetailView(View):
             return redirect(reverse("reconciliation:daily-detail", args=[ref]) + choice.query())
         figures = get_figures(customer, cycle, today=today)
         records = detail_records(figures.rows)
-        types = by_type(records, figures.billed)
+        settings = settings_of(cycle.primary.offer)
+        types = by_type(figures, records, settings)
         shown = [each for each in types if family in (None, each.family)]
         offered = self._offered_families(figures, family)
         return render(
@@ -203,7 +204,7 @@ class DailyDetailView(View):
                     billed=figures.billed,
                 ),
                 "charts": [usage_chart(each, cycle.period) for each in shown],
-                **_billing(figures, types, shown),
+                **_billing(figures, types, shown, settings),
                 "csv_url": reverse("reconciliation:daily-detail-csv", args=[ref]) + choice.query(),
             },
         )
@@ -214,26 +215,20 @@ class DailyDetailView(View):
 
 
 def _billing(
-    figures: CycleFigures, types: Sequence[TypeFigures], shown: Sequence[TypeFigures]
+    figures: CycleFigures, types: Sequence[TypeFigures], shown: Sequence[TypeFigures], settings: Settings
 ) -> dict[str, Any]:
     """What is billed of the types shown, and why."""
     agents_billed = sum(each.billed.quantity for each in types if each.family is Family.AGENTS)
-    ports = next((each for each in shown if each.family is Family.IVR), None)
+    steps = None
+    for ports in shown:
+        if ports.family is Family.IVR:
+            bundle = ports_billed_against(figures, ports.peak.day, settings)
+            steps = port_steps(bundle, used=ports.peak.used, is_billing=True)
     return {
         "billed_stats": billed_stats(shown),
         "billed_sentence": billed_sentence(shown),
-        "billed_rules": billed_rules(
-            shown, settings_of(figures.cycle.primary.offer), agents_billed=agents_billed
-        ),
-        "port_steps": (
-            port_steps(
-                ports_billed_against(figures.rows, figures.billed, ports.peak.day),
-                used=ports.peak.used,
-                is_billing=True,
-            )
-            if ports is not None
-            else None
-        ),
+        "billed_rules": billed_rules(shown, settings, agents_billed=agents_billed),
+        "port_steps": steps,
     }
 
 

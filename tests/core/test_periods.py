@@ -59,8 +59,7 @@ def test_a_period_cannot_end_before_it_starts() -> None:
 def test_the_part_of_a_period_between_two_days(
     first: str | None, last: str | None, met: Period | None
 ) -> None:
-    between = (text and day(text) for text in (first, last))
-    assert JUNE.meet(*between) == met
+    assert JUNE.meet(day(first) if first else None, day(last) if last else None) == met
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A database whose rows are really committed: for two connections at once, for processes of their own, and for crashes."""
+"""A database whose rows are really committed: for two connections at once, for other processes."""
 
 from __future__ import annotations
 

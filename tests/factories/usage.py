@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from pathlib import Path
 
-from apps.core.tenancy import PROVIDER
 from apps.reconciliation.domain.intervals import Intervals, microseconds
 from apps.usage.domain.records import KINDS_OF_FILE
 from apps.usage.services import UsageImported
@@ -37,7 +36,12 @@ def intervals(sessions: Iterable[Session], *, longest_open: timedelta = timedelt
     codes: dict[str, int] = {}
     return Intervals.of(
         [
-            (codes.setdefault(actor, len(codes)), microseconds(start), end and microseconds(end), premium)
+            (
+                codes.setdefault(actor, len(codes)),
+                microseconds(start),
+                None if end is None else microseconds(end),
+                premium,
+            )
             for actor, start, end, premium in sessions
         ],
         longest_open=longest_open,
@@ -97,6 +101,3 @@ class UsageFiles:
             kind=kind,
             customer=customer,
         )
-
-
-__all__ = ["DAY", "PROVIDER", "UsageFiles", "at", "intervals", "session"]

@@ -12,7 +12,8 @@ from apps.reconciliation.domain.intervals import (
     MICROSECONDS_A_MINUTE,
     Int64,
     Intervals,
-    ranges,
+    Ranges,
+    depth,
     start_of,
 )
 
@@ -34,70 +35,61 @@ def concurrent_samples(sessions: Intervals, period: Period) -> AgentsUsed:
     """Agents counted in each quarter-hour of each day of ``period`` (R2).
 
     Returns arrays of shape ``(days, 96)``. Sessions may lie anywhere; the look-back crosses the period's start.
+
+    Nothing is counted sample by sample: an agent's presence is a few runs of samples, found from the edges of its
+    sessions, and a run that lasts is counted from its fourth sample on. Samples of all agents lie on one axis, agent
+    by agent, ``stride`` apart.
     """
-    origin = start_of(period.first) - LOOK_BACK * SAMPLE
     samples = LOOK_BACK + SAMPLES_A_DAY * period.days
+    origin = start_of(period.first) - LOOK_BACK * SAMPLE
+    stride = samples + LOOK_BACK + 1  # a look-back never reaches into the samples of the agent before
     seen = sessions.within(origin, origin + samples * SAMPLE)
-    stride = samples + LOOK_BACK + 1  # keys of one agent never lie within a look-back of another's
 
     present = _present(seen, origin, stride)
-    three_before = present[:-LOOK_BACK] if len(present) > LOOK_BACK else present[:0]
-    counted = present[LOOK_BACK:][present[LOOK_BACK:] - three_before == LOOK_BACK]
-    counted = counted[counted % stride >= LOOK_BACK]
+    lasting = present.last - present.first >= LOOK_BACK
+    counted = Ranges(present.first[lasting] + LOOK_BACK, present.last[lasting])
 
-    premium_touches = _touched(seen.take(seen.premium), origin, stride)
-    nearest = np.searchsorted(premium_touches, counted, side="right") - 1
-    is_premium = np.zeros(len(counted), np.bool_)
-    found = nearest >= 0
-    is_premium[found] = counted[found] - premium_touches[nearest[found]] <= LOOK_BACK
+    premium = seen.take(seen.premium)
+    first, last = premium.slots(origin, SAMPLE)
+    axis = premium.actor * stride
+    # A touch makes its own sample Premium and the three that look back at it.
+    as_premium = counted.common(Ranges(axis + first, axis + last + LOOK_BACK).united())
 
-    def count(keys: Int64) -> Int64:
-        by_sample = np.bincount(keys % stride - LOOK_BACK, minlength=samples - LOOK_BACK)
-        return by_sample.reshape(period.days, SAMPLES_A_DAY).astype(np.int64)
+    def count(ranges: Ranges) -> Int64:
+        by_sample = ranges.first % stride, ranges.last % stride
+        return depth(*by_sample, samples)[LOOK_BACK:].reshape(period.days, SAMPLES_A_DAY)
 
-    return AgentsUsed(premium=count(counted[is_premium]), standard=count(counted[~is_premium]))
+    premium_count = count(as_premium)
+    return AgentsUsed(premium=premium_count, standard=count(counted) - premium_count)
 
 
-def _present(sessions: Intervals, origin: int, stride: int) -> Int64:
-    """Sorted keys ``agent × stride + sample`` of the samples in which an agent's union of sessions lasts 60 s."""
-    united = _united(sessions)
-    first, last = united.slots(origin, SAMPLE)
-    owner, sample = ranges(first, last)
-    sample_start = origin + sample * SAMPLE
-    time = np.minimum(united.end[owner], sample_start + SAMPLE) - np.maximum(
-        united.start[owner], sample_start
+def _present(sessions: Intervals, origin: int, stride: int) -> Ranges:
+    """Runs of samples in which an agent's union of sessions lasts 60 s, on the axis of all agents.
+
+    A sample between two edges of a united session is full. A sample at an edge may be shared by several sessions of
+    the agent, which stand next to each other, so their pieces are added up.
+    """
+    far = stride * SAMPLE
+    axis = Ranges(
+        sessions.actor * far + sessions.start - origin, sessions.actor * far + sessions.end - origin
     )
-    keys, position = np.unique(united.actor[owner] * stride + sample, return_inverse=True)
-    total = np.zeros(len(keys), np.int64)
-    np.add.at(total, position, time)
-    present: Int64 = keys[total >= PRESENT_FROM]
-    return present
+    united = axis.united()
+    united = united.take(united.last > united.first)
+    first, last = united.first // SAMPLE, (united.last - 1) // SAMPLE
 
+    edges = np.empty(2 * len(first), np.int64)
+    edges[0::2], edges[1::2] = first, last
+    time = np.empty(2 * len(first), np.int64)
+    time[0::2] = np.minimum(united.last, (first + 1) * SAMPLE) - united.first
+    time[1::2] = np.where(last > first, united.last - last * SAMPLE, 0)
+    opens = np.flatnonzero(np.diff(edges, prepend=-1))
+    enough = np.add.reduceat(time, opens) >= PRESENT_FROM if len(opens) else np.zeros(0, np.bool_)
+    at_edges = edges[opens][enough]
 
-def _united(sessions: Intervals) -> Intervals:
-    """Each agent's sessions as disjoint intervals, by agent and start; licences do not matter."""
-    if not len(sessions):
-        return sessions
-    order = np.lexsort((sessions.start, sessions.actor))
-    ordered = sessions.take(order)
-    # Shifted so far apart by agent that a running maximum of ends never reaches into the next agent's sessions.
-    far = int(ordered.end.max() - ordered.start.min()) + 1
-    shift = ordered.actor * far
-    reached = np.maximum.accumulate(ordered.end + shift)
-    opens = np.ones(len(ordered), np.bool_)
-    opens[1:] = ordered.start[1:] + shift[1:] > reached[:-1]
-    groups = np.flatnonzero(opens)
-    ends = np.append(groups[1:], len(ordered)) - 1
-    return Intervals(
-        ordered.actor[groups], ordered.start[groups], reached[ends] - shift[ends], ordered.premium[groups]
-    )
-
-
-def _touched(sessions: Intervals, origin: int, stride: int) -> Int64:
-    """Sorted keys ``agent × stride + sample`` of the samples that a session overlaps, however short."""
-    first, last = sessions.slots(origin, SAMPLE)
-    owner, sample = ranges(first, last)
-    return np.unique(sessions.actor[owner] * stride + sample)
+    inner = last - first > 1
+    return Ranges(
+        np.concatenate([at_edges, first[inner] + 1]), np.concatenate([at_edges, last[inner] - 1])
+    ).united(touching=True)
 
 
 def named_by_day(sessions: Intervals, period: Period) -> AgentsUsed:

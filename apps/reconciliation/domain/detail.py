@@ -49,7 +49,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the Daily Detail. ``peak_at`` is the minute of the day at which its peak began, None for named agents."""
+    """A row of the Daily Detail. ``peak_at``: the minute of the day at which its peak began, None for named agents."""
 
     day: date
     usage_type: UsageType

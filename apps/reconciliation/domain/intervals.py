@@ -90,9 +90,46 @@ class Intervals:
         return (self.start - first) // width, (last_moment - first) // width
 
 
-def ranges(firsts: Int64, lasts: Int64) -> tuple[Int64, Int64]:
-    """All numbers of ranges ``firsts[i]..lasts[i]``: (i repeated, the numbers), shapes ``(sum of lengths,)``."""
-    lengths = lasts - firsts + 1
-    owner = np.repeat(np.arange(len(firsts)), lengths)
-    before = np.cumsum(lengths) - lengths
-    return owner, np.arange(len(owner)) - np.repeat(before - firsts, lengths)
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Ranges of whole numbers ``first[i]..last[i]``, both included: parallel int64 arrays of shape ``(n,)``."""
+
+    first: Int64
+    last: Int64
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def take(self, chosen: Bool | Int64) -> Ranges:
+        """Those that ``chosen`` picks, as a mask or as positions."""
+        return Ranges(self.first[chosen], self.last[chosen])
+
+    def united(self, *, touching: bool = False) -> Ranges:
+        """In order and disjoint; ranges that only touch (3..4, 5..6) are one where ``touching``."""
+        if not len(self):
+            return self
+        first, last = self.first, self.last
+        if np.any(first[1:] < first[:-1]):
+            order = np.argsort(first)
+            first, last = first[order], last[order]
+        reached = np.maximum.accumulate(last)
+        opens = np.flatnonzero(first[1:] > reached[:-1] + (1 if touching else 0)) + 1
+        starts = np.concatenate([[0], opens])
+        return Ranges(first[starts], reached[np.append(opens, len(first)) - 1])
+
+    def common(self, other: Ranges) -> Ranges:
+        """The parts that both have; each must be in order and disjoint."""
+        begin = np.searchsorted(other.last, self.first)
+        end = np.searchsorted(other.first, self.last, side="right")
+        meets = np.maximum(end - begin, 0)
+        mine = np.repeat(np.arange(len(self)), meets)
+        theirs = np.arange(len(mine)) - np.repeat(np.cumsum(meets) - meets - begin, meets)
+        return Ranges(
+            np.maximum(self.first[mine], other.first[theirs]), np.minimum(self.last[mine], other.last[theirs])
+        )
+
+
+def depth(first: Int64, last: Int64, length: int) -> Int64:
+    """How many ranges ``first[i]..last[i]`` hold each of the numbers 0..length − 1: shape ``(length,)``."""
+    change = np.bincount(first, minlength=length + 1) - np.bincount(last + 1, minlength=length + 1)
+    return np.cumsum(change[:length])

@@ -6,10 +6,11 @@ import numpy as np
 
 from apps.core.domain.periods import Period
 from apps.reconciliation.domain.intervals import (
-    MICROSECONDS_A_DAY,
     MICROSECONDS_A_MINUTE,
     Int64,
     Intervals,
+    Ranges,
+    depth,
     start_of,
 )
 
@@ -24,9 +25,8 @@ def contacts_by_minute(legs: Intervals, period: Period) -> Int64:
     first = start_of(period.first)
     minutes = MINUTES_A_DAY * period.days
     seen = legs.within(first, first + minutes * MICROSECONDS_A_MINUTE)
-    begin, end = _united_ranges(seen.actor, *seen.slots(first, MICROSECONDS_A_MINUTE))
-    change = np.bincount(begin, minlength=minutes + 1) - np.bincount(end + 1, minlength=minutes + 1)
-    return np.cumsum(change[:minutes]).reshape(period.days, MINUTES_A_DAY).astype(np.int64)
+    touched = _of_distinct_contacts(seen.actor, Ranges(*seen.slots(first, MICROSECONDS_A_MINUTE)))
+    return depth(touched.first, touched.last, minutes).reshape(period.days, MINUTES_A_DAY)
 
 
 def contacts_by_instant(legs: Intervals, period: Period) -> Int64:
@@ -35,7 +35,8 @@ def contacts_by_instant(legs: Intervals, period: Period) -> Int64:
     minutes = MINUTES_A_DAY * period.days
     seen = legs.within(first, first + minutes * MICROSECONDS_A_MINUTE)
     # A moment occupies the single microsecond it falls on; times are whole microseconds.
-    begin, end = _united_ranges(seen.actor, *seen.slots(first, 1))
+    touched = _of_distinct_contacts(seen.actor, Ranges(*seen.slots(first, 1)))
+    begin, end = touched.first, touched.last
     moments = np.concatenate([begin, end + 1, np.arange(minutes) * MICROSECONDS_A_MINUTE])
     changes = np.concatenate([np.ones_like(begin), -np.ones_like(end), np.zeros(minutes, np.int64)])
     order = np.argsort(moments, kind="stable")
@@ -49,19 +50,18 @@ def contacts_by_instant(legs: Intervals, period: Period) -> Int64:
     return most.reshape(period.days, MINUTES_A_DAY)
 
 
-def _united_ranges(actor: Int64, first: Int64, last: Int64) -> tuple[Int64, Int64]:
-    """Ranges of whole slots, those of one actor that overlap united: (first, last) slots."""
+def _of_distinct_contacts(actor: Int64, touched: Ranges) -> Ranges:
+    """Ranges of slots, those of one contact that overlap united. Most contacts have one leg and need no sorting."""
     if not len(actor):
-        return first, last
-    order = np.lexsort((first, actor))
-    shift = actor[order] * (int(last.max()) + 2)
-    begin, end = first[order] + shift, last[order] + shift
-    reached = np.maximum.accumulate(end)
-    opens = np.ones(len(begin), np.bool_)
-    opens[1:] = begin[1:] > reached[:-1]
-    groups = np.flatnonzero(opens)
-    ends = np.append(groups[1:], len(begin)) - 1
-    return begin[groups] - shift[groups], reached[ends] - shift[ends]
-
-
-assert MICROSECONDS_A_DAY == MINUTES_A_DAY * MICROSECONDS_A_MINUTE
+        return touched
+    is_alone = np.bincount(actor)[actor] == 1
+    several = ~is_alone
+    if not several.any():
+        return touched
+    far = int(touched.last.max()) + 2
+    axis = actor[several] * far
+    united = Ranges(axis + touched.first[several], axis + touched.last[several]).united()
+    return Ranges(
+        np.concatenate([touched.first[is_alone], united.first % far]),
+        np.concatenate([touched.last[is_alone], united.last % far]),
+    )

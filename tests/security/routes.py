@@ -1,0 +1,97 @@
+"""Every address of the portal, from the resolver: what is added is attacked without anybody thinking of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from apps.core.tenancy import PROVIDER, Role, Scope, scope
+from apps.invoicing.models import Invoice
+from tests.security.world import OPEN_CYCLE, Party
+
+# What stands in an address for a tenant's thing; all others are listed where they are used.
+OF_TENANTS = {"ref", "number"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A named address and the parameters in it."""
+
+    name: str
+    parameters: frozenset[str]
+
+    @property
+    def is_of_tenants(self) -> bool:
+        """It names something that belongs to somebody."""
+        return bool(self.parameters & OF_TENANTS)
+
+    @property
+    def is_api(self) -> bool:
+        """It answers in JSON."""
+        return self.name.startswith("api:")
+
+    def address(self, values: dict[str, Any]) -> str:
+        """The address with values for its parameters."""
+        return reverse(self.name, kwargs={name: values[name] for name in self.parameters})
+
+
+def all_routes() -> list[Route]:
+    """Every named route, by name."""
+    found = {route.name: route for route in _walk(get_resolver(), "", frozenset())}
+    return [found[name] for name in sorted(found)]
+
+
+def _walk(resolver: URLResolver, prefix: str, outer: frozenset[str]) -> Iterator[Route]:
+    for pattern in resolver.url_patterns:
+        parameters = outer | frozenset(pattern.pattern.regex.groupindex)
+        if isinstance(pattern, URLResolver):
+            namespace = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            yield from _walk(pattern, namespace, parameters)
+        elif isinstance(pattern, URLPattern) and pattern.name:
+            yield Route(prefix + pattern.name, parameters)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Values for the parameters of addresses, and the same where nothing is: as long, and of the same form."""
+
+    values: dict[str, Any]
+    missing: dict[str, Any]
+
+
+def customer_target(ref: str) -> Target:
+    """Addresses about a customer."""
+    common: dict[str, date] = {"first_day": OPEN_CYCLE}
+    return Target({"ref": ref, **common}, {"ref": ref[0] + "-" + "8" * (len(ref) - 2), **common})
+
+
+def invoice_target(number: str) -> Target:
+    """Addresses about an invoice."""
+    return Target({"number": number}, {"number": number[:-6] + "888888"})
+
+
+def targets_of(party: Party) -> list[Target]:
+    """All customers of a partner, and all invoices, wholesale ones too."""
+    with scope(PROVIDER):
+        numbers = Invoice.objects.filter(partner=party.partner).values_list("number", flat=True)
+        return [
+            *(customer_target(customer.ref) for customer in party.customers),
+            *(invoice_target(number) for number in numbers),
+        ]
+
+
+def targets_seen_by(reader: Scope, party: Party) -> list[Target]:
+    """The customers and invoices of the party that a scope may see."""
+    with scope(reader):
+        refs = [customer.ref for customer in party.customers]
+        own = [
+            customer.ref
+            for customer in party.customers
+            if reader.role is not Role.CUSTOMER or customer.pk == reader.customer
+        ]
+        numbers = list(Invoice.objects.filter(about__ref__in=refs).values_list("number", flat=True))
+    return [*map(customer_target, own), *map(invoice_target, numbers)]
