@@ -180,7 +180,9 @@ def test_nobody_signs_up(client: Client) -> None:
     before = count_users()
     answers = [
         client.get("/accounts/signup/"),
-        client.post("/accounts/signup/", {"email": "mallory@example.com", "password1": NEW, "password2": NEW}),
+        client.post(
+            "/accounts/signup/", {"email": "mallory@example.com", "password1": NEW, "password2": NEW}
+        ),
     ]
     assert all("account/signup_closed.html" in {part.name for part in answer.templates} for answer in answers)
     assert count_users() == before
@@ -194,12 +196,22 @@ def count_users() -> int:
 
 @pytest.mark.parametrize(
     "path",
-    ["email/", "confirm-email/", "confirm-email/abc/", "login/code/", "login/code/confirm/", "phone/change/", ""],
+    [
+        "email/",
+        "confirm-email/",
+        "confirm-email/abc/",
+        "login/code/",
+        "login/code/confirm/",
+        "phone/change/",
+        "",
+    ],
 )
 def test_what_is_not_offered_is_not_there(client_of: Callable[[User], Client], bob: User, path: str) -> None:
     client = client_of(bob)
     assert client.get(f"/accounts/{path}").status_code == 404
-    assert client.post(f"/accounts/{path}", {"action_add": "", "email": "more@example.com"}).status_code == 404
+    assert (
+        client.post(f"/accounts/{path}", {"action_add": "", "email": "more@example.com"}).status_code == 404
+    )
 
 
 def test_the_link_of_create_provider_admin_sets_the_password(client: Client) -> None:

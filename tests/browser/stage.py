@@ -19,7 +19,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "portal" / "sample"
 GUIDE, AUGUST = SAMPLE / "guide-example", SAMPLE / "bank-august"
 PASSWORD = "see-every-figure"
 FIRST_ADMINISTRATOR = "first@provider.example"
-FIRST_LINK = "first-link.json"
+FIRST_LINK, DETAIL_CSV = "first-link.json", "daily-detail-of-command.csv"
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,10 @@ def fill() -> None:
             add(person)
     with (home() / FIRST_LINK).open("w") as said:
         call_command("create_provider_admin", email=FIRST_ADMINISTRATOR, format="json", stdout=said)
+    with (home() / DETAIL_CSV).open("w", newline="") as said:
+        call_command(
+            "daily_detail", customer="C-100", cycle="2024-06-09", family="agents", format="csv", stdout=said
+        )
 
 
 def retail_portfolio() -> dict[str, Any]:

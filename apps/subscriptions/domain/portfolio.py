@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -48,8 +50,22 @@ def _whole(value: Any) -> Any:
     return value
 
 
-Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200)]
-Ref = Annotated[str, StringConstraints(strict=True, pattern=r"^[^\s/\\?#%\x00]+$", max_length=64)]
+def _without_control_characters(value: str) -> str:
+    if any(unicodedata.category(char) == "Cc" for char in value):
+        raise ValueError("a text has no control characters")
+    return value
+
+
+Text = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_without_control_characters),
+]
+Ref = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=r"^[^\s/\\?#%]+$", max_length=64),
+    AfterValidator(_without_control_characters),
+]
 Country = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{2}$")]
 Currency = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$")]
 Day = Annotated[date, BeforeValidator(_day)]

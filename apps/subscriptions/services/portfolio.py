@@ -72,6 +72,7 @@ class _Importer:
         self.portfolio = portfolio
         self.by = by
         self.imported = Imported()
+        self.seen: set[tuple[str, str]] = set()
         self.skus = {sku.code: sku for sku in Sku.objects.all()}
         self.offers = {offer.code: offer for offer in Offer.objects.all()}
         self.books = {book.ref: book for book in PriceBook.objects.all()}
@@ -95,22 +96,16 @@ class _Importer:
     def run(self) -> None:
         for position, book in enumerate(self.portfolio.price_books):
             self._price_book(book, f"price_books[{position}]")
-        seen: set[str] = set()
         for position, partner_entry in enumerate(self.portfolio.partners):
             place = f"partners[{position}]"
             partner = self._partner(partner_entry, place)
             for number, customer_entry in enumerate(partner_entry.customers):
-                customer_place = f"{place}.customers[{number}]"
-                if customer_entry.ref in seen:
-                    raise PortfolioRefused(
-                        f"{customer_place}.ref: {customer_entry.ref} stands in the file twice"
-                    )
-                seen.add(customer_entry.ref)
-                self._customer(partner, customer_entry, customer_place)
+                self._customer(partner, customer_entry, f"{place}.customers[{number}]")
 
     # Prices
 
     def _price_book(self, entry: PriceBookEntry, place: str) -> None:
+        self._once("price book", entry.ref, f"{place}.ref")
         book = self.books.get(entry.ref)
         if book is None:
             book = self.books[entry.ref] = PriceBook.objects.create(ref=entry.ref, currency=entry.currency)
@@ -150,6 +145,7 @@ class _Importer:
     # Organisations
 
     def _partner(self, entry: PartnerEntry, place: str) -> Partner:
+        self._once("partner", entry.ref, f"{place}.ref")
         partner = self.partners.get(entry.ref)
         if partner is None:
             partner = self.partners[entry.ref] = Partner.objects.create(
@@ -187,6 +183,7 @@ class _Importer:
             self._note("terms", partner.ref, created=False)
 
     def _customer(self, partner: Partner, entry: CustomerEntry, place: str) -> None:
+        self._once("customer", entry.ref, f"{place}.ref")
         customer = self.customers.get(entry.ref)
         if customer is None:
             customer = Customer.objects.create(
@@ -239,6 +236,12 @@ class _Importer:
 
     # What the parts share
 
+    def _once(self, what: str, ref: str, place: str) -> None:
+        """Of two entries of one thing the second would silently win, or be taken for another thing."""
+        if (what, ref) in self.seen:
+            raise PortfolioRefused(f"{place}: {ref} stands in the file twice")
+        self.seen.add((what, ref))
+
     def _book(self, ref: str | None, place: str) -> PriceBook | None:
         if ref is None:
             return None
@@ -276,9 +279,11 @@ class _Subscriptions:
     def run(self) -> None:
         stored = dict(self.importer.subscriptions[self.customer.pk])
         before = self.importer.lines[self.customer.pk]
+        was = {service: _in_force(before, service) for service in Service}  # lines are closed in place below
         changed = False
         for position, entry in enumerate(self.entries):
             place = f"{self.place}[{position}]"
+            self.importer._once(f"subscription of {self.customer.ref}", entry.number, f"{place}.number")
             subscription, is_new_or_changed = self._subscription(entry, stored.get(entry.number), place)
             stored[entry.number] = subscription
             changed |= is_new_or_changed
@@ -287,8 +292,11 @@ class _Subscriptions:
                 changed |= self._line(subscription, line_entry, known, f"{place}.lines[{number}]")
         if not changed:
             return
+        after = self._lines()
+        for line in (line for lines in after.values() for line in lines):
+            self._check_sku(line.subscription, line.sku, self.place)
         self._check_licence_models(list(stored.values()))
-        self._check_invoiced_days(before, self._lines())
+        self._check_invoiced_days(was, {service: _in_force(after, service) for service in Service})
         mark_stale(
             customer=self.customer, first_day=min(s.starts_on for s in stored.values()), last_day=LAST_DAY
         )
@@ -408,8 +416,8 @@ class _Subscriptions:
 
     def _check_invoiced_days(
         self,
-        before: dict[str, list[SubscriptionLine]],
-        after: dict[str, list[SubscriptionLine]],
+        before: dict[Service, dict[tuple[str, str], list[Line]]],
+        after: dict[Service, dict[tuple[str, str], list[Line]]],
     ) -> None:
         """Refuse what would have made an issued invoice come out differently (R13)."""
         for service in Service:
@@ -418,7 +426,7 @@ class _Subscriptions:
             if not ends:
                 continue
             invoiced = Period(min(row.first_day for row in closed), max(ends) + ONE_DAY)
-            was, now = _in_force(before, service), _in_force(after, service)
+            was, now = before[service], after[service]
             for term, sku in sorted(set(was) | set(now)):
                 difference = _first_difference(was.get((term, sku), []), now.get((term, sku), []), invoiced)
                 if difference is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -47,14 +48,15 @@ def read_usage_file(lines: Iterable[str], described: KindOfFile) -> UsageFile:
         UnreadableFileError: empty, or a column is missing or stands twice.
     """
     iterator = iter(lines)
-    first = next((line for line in iterator if line.strip("\ufeff \t\r\n")), None)
-    if first is None:
+    numbered = enumerate(iterator, start=1)
+    number, first = next(((n, line) for n, line in numbered if line.strip("\ufeff \t\r\n")), (0, ""))
+    if not first:
         raise UnreadableFileError("the file is empty")
     first = first.lstrip("\ufeff")
     everything = chain([first], iterator)
     if first.lstrip().startswith("{"):
-        return UsageFile(_ndjson_rows(everything, described))
-    return _csv_file(everything, described)
+        return UsageFile(_ndjson_rows(everything, described, number))
+    return _csv_file(everything, described, number)
 
 
 class _Remembering:
@@ -63,12 +65,13 @@ class _Remembering:
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self._kept: list[str] = []
+        self._again: deque[str] = deque()
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line = self._again.popleft() if self._again else next(self._lines)
         self._kept.append(line)
         return line
 
@@ -78,8 +81,13 @@ class _Remembering:
         self._kept.clear()
         return count, text
 
+    def give_back(self) -> None:
+        """All lines of the row but its first are to be read again: a quote that is never closed costs one line."""
+        self._again.extendleft(reversed(self._kept[1:]))
+        del self._kept[1:]
 
-def _csv_file(lines: Iterator[str], described: KindOfFile) -> UsageFile:
+
+def _csv_file(lines: Iterator[str], described: KindOfFile, line_number: int) -> UsageFile:
     remembering = _Remembering(lines)
     reader = csv.reader(remembering, strict=True)
     try:
@@ -95,7 +103,7 @@ def _csv_file(lines: Iterator[str], described: KindOfFile) -> UsageFile:
         raise UnreadableFileError(f"the header has the column {', '.join(twice)} twice")
     before, _ = remembering.forget()
     return UsageFile(
-        _csv_rows(reader, remembering, header, known, before + 1),
+        _csv_rows(reader, remembering, header, known, line_number + before),
         tuple(dict.fromkeys(name for name in header if name not in known)),
     )
 
@@ -114,7 +122,8 @@ def _csv_rows(
         except StopIteration:
             return
         except csv.Error:
-            values, cells = [], RejectedRowError(Fault.NOT_A_ROW)
+            remembering.give_back()
+            cells = RejectedRowError(Fault.NOT_A_ROW)
         else:
             if len(values) == len(header):
                 cells = {
@@ -123,13 +132,13 @@ def _csv_rows(
             else:
                 cells = RejectedRowError(Fault.NOT_A_ROW)
         count, text = remembering.forget()
-        if values or text.strip():
+        if text.strip():
             yield FileRow(line_number, text.rstrip("\r\n")[:LONGEST_TEXT], _checked(text, cells))
         line_number += count
 
 
-def _ndjson_rows(lines: Iterator[str], described: KindOfFile) -> Iterator[FileRow]:
-    for line_number, text in enumerate(lines, start=1):
+def _ndjson_rows(lines: Iterator[str], described: KindOfFile, first: int) -> Iterator[FileRow]:
+    for line_number, text in enumerate(lines, start=first):
         if text.strip():
             yield FileRow(
                 line_number,
