@@ -25,7 +25,8 @@ class InvitedOnlyAdapter(DefaultAccountAdapter):
     def get_reset_password_from_key_url(self, key: str) -> str:
         """The link of the mail, to where people reach the portal, whatever host the request names."""
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
-        return f"{settings.PORTAL_URL}{path.replace("UID-KEY", quote(key))}"
+        path = path.replace("UID-KEY", quote(key))
+        return f"{settings.PORTAL_URL}{path}"
 
     def format_email_subject(self, subject: str) -> str:
         """As the template says, without the name of a host before it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from django.utils.dates import MONTHS_3, MONTHS_ALT, WEEKDAYS
+from django.utils.dates import MONTHS_3, MONTHS_ALT, MONTHS_AP, WEEKDAYS
 from django.utils.formats import get_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -66,27 +66,31 @@ def _written(value: date, pattern: str) -> str:
         "weekday": WEEKDAYS[value.weekday()],
         "month": MONTHS_ALT[value.month],
         "short": MONTHS_3[value.month],
+        "abbreviated": MONTHS_AP[value.month],
     }
     # Django's catalogues do not agree on capitals: English wants them, our other languages never.
     spell = str.title if (get_language() or "en").startswith("en") else str.lower
     spelt = {key: spell(str(name)) for key, name in names.items()}
-    return pattern % {**spelt, "day": value.day, "number": value.month, "year": value.year}
+    return pattern.format(**spelt, day=value.day, number=value.month, year=value.year)
 
 
 def day(value: date) -> str:
     """A day in a column or a sentence: ``9 Jun 2024``."""
-    # Translators: a short date; also %(month)s (long name) and %(number)s (of the month) may be used.
-    return _written(value, pgettext("date", "%(day)s %(short)s %(year)s"))
+    # Translators: a short date. In dates {short}, {abbreviated}, {month} (names) and {number} (of the month) may be used.
+    # xgettext: no-python-brace-format
+    return _written(value, pgettext("date", "{day} {short} {year}"))
 
 
 def day_short(value: date) -> str:
     """A day where the year is known: ``9 Jun``."""
-    return _written(value, pgettext("date", "%(day)s %(short)s"))
+    # xgettext: no-python-brace-format
+    return _written(value, pgettext("date", "{day} {short}"))
 
 
 def day_long(value: date) -> str:
     """A day with its weekday: ``Sunday 9 June 2024``."""
-    return _written(value, pgettext("date", "%(weekday)s %(day)s %(month)s %(year)s"))
+    # xgettext: no-python-brace-format
+    return _written(value, pgettext("date", "{weekday} {day} {month} {year}"))
 
 
 def period(value: Period) -> str:

@@ -6,39 +6,40 @@ import csv
 import io
 from collections.abc import Iterable
 
-from django.utils.translation import gettext as _
+from django.utils import translation
 
 from apps.catalogue.domain.kinds import UsageType
 from apps.core.domain.money import money_text
 from apps.dashboard.selectors import CustomerAtAGlance
-from apps.invoicing.exports import harmless
+from apps.invoicing.exports import FILE_LANGUAGE, harmless
 
 Cell = str | int
 
 
+@translation.override(FILE_LANGUAGE)
 def customers_csv(glances: Iterable[CustomerAtAGlance]) -> str:
     """One line a customer, in the order given."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
         [
-            _("Customer"),
-            _("Reference"),
-            _("Partner"),
-            _("Partner reference"),
-            _("Status"),
-            _("Licence model"),
-            _("Primary subscription"),
-            _("Cycle from"),
-            _("Cycle to"),
-            _("Data until"),
-            _("Agents used"),
-            _("Agents committed"),
-            _("Agent overage"),
-            _("WFO overage"),
-            _("IVR port overage"),
-            _("Overage amount"),
-            _("Currency"),
+            "Customer",
+            "Reference",
+            "Partner",
+            "Partner reference",
+            "Status",
+            "Licence model",
+            "Primary subscription",
+            "Cycle from",
+            "Cycle to",
+            "Data until",
+            "Agents used",
+            "Agents committed",
+            "Agent overage",
+            "WFO overage",
+            "IVR port overage",
+            "Overage amount",
+            "Currency",
         ]
     )
     writer.writerows(

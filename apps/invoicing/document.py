@@ -10,11 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from babel import Locale
-from django.contrib.staticfiles import finders
-from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
-from weasyprint import CSS, HTML
 
 from apps.core.domain.money import round_to_minor_unit
 from apps.core.formatting import amount, number, paper_day
@@ -208,14 +205,3 @@ def _summary(invoice: Invoice, lines: Iterable[InvoiceLine]) -> dict[str, Any]:
         "total": amount(invoice.total, currency),
         "currency": currency,
     }
-
-
-def render_document_pdf(invoice: Invoice) -> bytes:
-    """The PDF of an issued document."""
-    with translation.override(PAPER_LANGUAGE):
-        document = make_document(invoice, list(invoice.lines.all()), on=None)
-        html = render_to_string("pdf/invoice.html", {"document": document, "invoice": document})
-    stylesheet = finders.find("portal/pdf.css")
-    pdf: bytes | None = HTML(string=html, base_url=None).write_pdf(stylesheets=[CSS(filename=stylesheet)])
-    assert pdf is not None  # without a target the bytes are returned
-    return pdf

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
-from django.utils.translation import gettext as _
+from django.utils import translation
 
 from apps.core.domain.money import money_text, plain_text
 from apps.invoicing.models import Invoice, InvoiceLine
 from apps.invoicing.status import status_of
 
 Cell = str | int | Decimal | date | None
+FILE_LANGUAGE = "en"  # programs read files: their words do not depend on who fetches them
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -23,30 +24,31 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
+@translation.override(FILE_LANGUAGE)
 def invoices_csv(invoices: Iterable[Invoice], *, on: date) -> str:
     """A row for each invoice; ``on`` is the day that tells what is overdue."""
     heading = [
-        _("Invoice"),
-        _("Kind"),
-        _("Seller"),
-        _("Recipient"),
-        _("Recipient reference"),
-        _("Customer"),
-        _("Customer reference"),
-        _("Period from"),
-        _("Period to"),
-        _("Transaction date"),
-        _("Due date"),
-        _("Status"),
-        _("Currency"),
-        _("Subtotal (Excl. Tax)"),
-        _("Taxes"),
-        _("Total Amount (Incl. Tax)"),
+        "Invoice",
+        "Kind",
+        "Seller",
+        "Recipient",
+        "Recipient reference",
+        "Customer",
+        "Customer reference",
+        "Period from",
+        "Period to",
+        "Transaction date",
+        "Due date",
+        "Status",
+        "Currency",
+        "Subtotal (Excl. Tax)",
+        "Taxes",
+        "Total Amount (Incl. Tax)",
     ]
     rows = (
         (
             harmless(invoice.number),
-            str(_("Retail") if invoice.seller == Invoice.Seller.PARTNER else _("Wholesale")),
+            "Retail" if invoice.seller == Invoice.Seller.PARTNER else "Wholesale",
             harmless(invoice.seller_details["name"]),
             harmless(invoice.recipient_details["name"]),
             harmless(invoice.recipient_details["ref"]),
@@ -67,26 +69,27 @@ def invoices_csv(invoices: Iterable[Invoice], *, on: date) -> str:
     return _written(heading, rows)
 
 
+@translation.override(FILE_LANGUAGE)
 def lines_csv(invoice: Invoice, lines: Iterable[InvoiceLine]) -> str:
     """A row for each line of an invoice."""
     heading = [
-        _("PO Line #"),
-        _("Kind"),
-        _("SKU"),
-        _("Description"),
-        _("Offer"),
-        _("Subscription ID"),
-        _("Period from"),
-        _("Period to"),
-        _("Qty"),
-        _("UOM"),
-        _("Unit Price"),
-        _("Discount %"),
-        _("Tax %"),
-        _("Extended Amount"),
-        _("Currency"),
-        _("Corrects from"),
-        _("Corrects to"),
+        "PO Line #",
+        "Kind",
+        "SKU",
+        "Description",
+        "Offer",
+        "Subscription ID",
+        "Period from",
+        "Period to",
+        "Qty",
+        "UOM",
+        "Unit Price",
+        "Discount %",
+        "Tax %",
+        "Extended Amount",
+        "Currency",
+        "Corrects from",
+        "Corrects to",
     ]
     rows = (
         (

@@ -14,7 +14,7 @@ from apps.organisations.models import Customer, Partner
 
 
 class NumberSeries(models.Model):
-    """The counter of a seller's documents: gapless, taken in the issuing transaction. Without partner: the provider's."""
+    """The counter of a seller's papers: gapless, taken in the issuing transaction. Without partner: the provider's."""
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, related_name="+")
     prefix = models.CharField(max_length=80, unique=True)

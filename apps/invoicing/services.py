@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.core.files.base import ContentFile
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.services import record_change
@@ -20,7 +17,6 @@ from apps.catalogue.models import Offer, Sku
 from apps.core.domain.money import money_text, plain_text
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.problems import Refusal
-from apps.invoicing.document import render_document_pdf
 from apps.invoicing.domain.papers import Line, Totals, add_up, price_charges
 from apps.invoicing.models import Invoice, InvoiceLine, InvoicePdf, NumberSeries
 from apps.invoicing.selectors import (
@@ -35,8 +31,6 @@ from apps.organisations.models import Customer, Organisation, Partner, Provider
 from apps.reconciliation.selectors import calculate_cycle
 from apps.reconciliation.services import reconcile_customer
 from apps.subscriptions.services import close_cycle, lock_customer
-
-PDF_ATTEMPTS = 3
 
 
 class CycleStillOpen(Refusal):
@@ -269,35 +263,6 @@ def _next_number(invoice: Invoice) -> str:
     series.last_number += 1
     series.save(update_fields=["last_number"])
     return f"{prefix}{series.last_number:06d}"
-
-
-@transaction.atomic
-def render_pdf(*, invoice_id: int) -> None:
-    """Render the PDF of an issued document once, and keep it with its SHA-256. Done already: nothing happens."""
-    pdf = (
-        InvoicePdf.objects.select_for_update(of=("self",))
-        .select_related("invoice")
-        .get(invoice_id=invoice_id)
-    )
-    if pdf.state != InvoicePdf.State.PENDING:
-        return
-    content = render_document_pdf(pdf.invoice)
-    pdf.file.save(f"{pdf.invoice.number}.pdf", ContentFile(content), save=False)
-    pdf.sha256 = hashlib.sha256(content).hexdigest()
-    pdf.state = InvoicePdf.State.READY
-    pdf.rendered_at = timezone.now()
-    pdf.save()
-
-
-@transaction.atomic
-def note_failed_rendering(*, invoice_id: int, error: str) -> None:
-    """Count a failure; after the last attempt the PDF is given up and listed."""
-    pdf = InvoicePdf.objects.select_for_update().get(invoice_id=invoice_id)
-    pdf.attempts += 1
-    pdf.error = error
-    if pdf.attempts >= PDF_ATTEMPTS:
-        pdf.state = InvoicePdf.State.FAILED
-    pdf.save(update_fields=["attempts", "error", "state"])
 
 
 def as_printed(

@@ -8,7 +8,7 @@ from celery import shared_task
 
 from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.models import InvoicePdf
-from apps.invoicing.services import note_failed_rendering, render_pdf
+from apps.invoicing.rendering import note_failed_rendering, render_pdf
 
 logger = logging.getLogger(__name__)
 

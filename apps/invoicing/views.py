@@ -29,6 +29,7 @@ from apps.catalogue.models import Sku
 from apps.core import formatting
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.problems import NotFoundRefusal, Refusal
+from apps.invoicing.bell import render_invoice_pdf
 from apps.invoicing.document import make_document
 from apps.invoicing.drafts import NoDraftForYou, drafts_to_read, is_invoiced_here
 from apps.invoicing.exports import invoices_csv, lines_csv
@@ -38,7 +39,6 @@ from apps.invoicing.selectors import InvoiceSum, list_billing_cycles, sum_invoic
 from apps.invoicing.services import Draft, issue_invoices
 from apps.invoicing.status import TONES, status_of
 from apps.invoicing.tables import InvoiceTable, kind_of
-from apps.invoicing.tasks import render_invoice_pdf
 from apps.organisations.guards import visible_customer
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.detail import family_of
@@ -276,6 +276,10 @@ class DraftView(View):
         except Refusal as refusal:
             problem = str(refusal)
         issued = list(Invoice.objects.filter(about=customer).only("number", "period_from", "seller"))
+        wanted = request.GET.get("paper")
+        shown = next(
+            (draft for draft in drafts if draft.invoice.seller == wanted), drafts[0] if drafts else None
+        )
         is_over = period.last < today
         return render(
             request,
@@ -285,7 +289,9 @@ class DraftView(View):
                 "period": period,
                 "first_issuing_day": period.last + ONE_DAY,
                 "is_over": is_over,
-                "papers": [_paper(draft, user) for draft in drafts],
+                "papers": [_as_paper(draft) for draft in drafts],
+                "document": _as_paper(shown)["document"] if shown else None,
+                "segments": _kinds_of_papers(drafts, shown),
                 "problem": problem,
                 "issued": [invoice for invoice in issued if invoice.period_from == first_day],
                 "may_issue": user.role == Role.PROVIDER_ADMIN and is_over and bool(drafts),
@@ -335,11 +341,23 @@ def _other_day(text: str, *, than: date) -> date | None:
     return day if day != than else None
 
 
-def _paper(draft: Draft, user: User) -> dict[str, Any]:
-    return {
-        "document": make_document(draft.invoice, draft.lines, on=None, is_provisional=draft.is_provisional),
-        "kind": "" if user.is_customer else kind_of(draft.invoice),
-    }
+def _as_paper(draft: Draft) -> dict[str, Any]:
+    document = make_document(draft.invoice, draft.lines, on=None, is_provisional=draft.is_provisional)
+    return {"document": document, "kind": kind_of(draft.invoice)}
+
+
+def _kinds_of_papers(drafts: Sequence[Draft], shown: Draft | None) -> list[dict[str, Any]]:
+    """Links to each of several papers; one needs none."""
+    if len(drafts) < 2:
+        return []
+    return [
+        {
+            "label": kind_of(draft.invoice),
+            "url": f"?{urlencode({'paper': draft.invoice.seller})}",
+            "current": draft is shown,
+        }
+        for draft in drafts
+    ]
 
 
 def _cycle_choice(cycles: Sequence[Period], shown: Period, issued: set[date], user: User) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""For the tests: real PostgreSQL and Redis, mail kept in memory, cheap password hashes, files in a place of their own."""
+"""For the tests: real PostgreSQL and Redis, mail kept in memory, cheap password hashes, files of their own."""
 
 from portal.settings.base import *  # noqa: F403
 from portal.settings.base import PORTAL_HOME

@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from apps.accounts.models import Role, User
 from apps.core.tenancy import PROVIDER, scope
-from apps.invoicing.tasks import render_pending_pdfs
+from apps.invoicing.bell import render_pending_pdfs
 from apps.organisations.models import Customer, Partner
 from portal.embedded import home
 

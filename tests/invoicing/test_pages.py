@@ -23,7 +23,8 @@ from apps.invoicing.drafts import NoDraftForYou, drafts_to_read
 from apps.invoicing.exports import harmless
 from apps.invoicing.models import Invoice, InvoicePdf
 from apps.invoicing.selectors import addressed_to, sum_invoices, visible_invoices
-from apps.invoicing.services import issue_invoices, note_failed_rendering, render_pdf
+from apps.invoicing.rendering import note_failed_rendering, render_pdf
+from apps.invoicing.services import issue_invoices
 from apps.invoicing.status import Status, in_status, status_of
 from apps.organisations.models import Customer
 from apps.subscriptions.services import import_portfolio
@@ -489,6 +490,18 @@ def test_the_newest_draft_and_the_choice_of_a_cycle(
     assert [option["value"] for option in options if option["selected"]] == ["2024-06-09"]
 
 
+def test_a_partner_chooses_between_what_it_pays_and_what_it_sells(
+    client_of: Browser, bob: User, retail: None
+) -> None:
+    client = client_of(bob)
+    shown = {
+        query: client.get(f"{DRAFT}{query}").context["document"].currency
+        for query in ("", "?paper=provider", "?paper=partner", "?paper=%00")
+    }
+    assert shown == {"": "USD", "?paper=provider": "USD", "?paper=partner": "SEK", "?paper=%00": "USD"}
+    assert [each["label"] for each in client.get(DRAFT).context["segments"]] == ["Wholesale", "Retail"]
+
+
 def test_a_draft_names_what_stands_in_its_way(client_of: Browser, bob: User, guide_example: Customer) -> None:
     given = json.loads((SAMPLE / "guide-example" / "portfolio.json").read_text())
     given["price_books"] = [{"ref": "empty", "currency": "EUR", "prices": []}]
@@ -504,9 +517,11 @@ def test_a_customer_sees_its_own_draft_and_never_what_its_partner_pays(
     client_of: Browser, alice: User, retail: None
 ) -> None:
     response = client_of(alice).get(DRAFT)
-    papers = response.context["papers"]
-    assert [paper["document"].currency for paper in papers] == ["SEK"]
-    assert papers[0]["document"].seller.name == "Nordlys Partner AB"
+    assert [paper["document"].currency for paper in response.context["papers"]] == ["SEK"]
+    assert response.context["document"].seller.name == "Nordlys Partner AB"
+    assert response.context["segments"] == []
+    other = client_of(alice).get(f"{DRAFT}?paper=provider")
+    assert other.context["document"].currency == "SEK"
     for wholesale in ("USD", "160.00", "3,361.75", "4,202.19", "Wholesale"):
         assert wholesale not in text(response)
 

@@ -21,9 +21,9 @@ from apps.accounts.models import Role, User
 from apps.core.commands import PortalCommand
 from apps.core.domain.money import money_text
 from apps.core.tenancy import PROVIDER, scope
+from apps.invoicing.bell import render_pending_pdfs
 from apps.invoicing.models import Invoice, InvoicePdf
 from apps.invoicing.services import issue_invoices
-from apps.invoicing.tasks import render_pending_pdfs
 from apps.organisations.models import Customer, Partner, Provider
 from apps.organisations.selectors import get_customer
 from apps.organisations.services import describe_organisation
