@@ -76,20 +76,20 @@ def _written(value: date, pattern: str) -> str:
 
 def day(value: date) -> str:
     """A day in a column or a sentence: ``9 Jun 2024``."""
-    # Translators: a short date. In dates {short}, {abbreviated}, {month} (names) and {number} (of the month) may be used.
-    # xgettext: no-python-brace-format
+    # Translators: a short date; of the month {short}, {abbreviated}, {month} (names) and {number} may be used.
+    # Holes that the English text lacks are no mistake here, xgettext: no-python-brace-format
     return _written(value, pgettext("date", "{day} {short} {year}"))
 
 
 def day_short(value: date) -> str:
     """A day where the year is known: ``9 Jun``."""
-    # xgettext: no-python-brace-format
+    # As above, xgettext: no-python-brace-format
     return _written(value, pgettext("date", "{day} {short}"))
 
 
 def day_long(value: date) -> str:
     """A day with its weekday: ``Sunday 9 June 2024``."""
-    # xgettext: no-python-brace-format
+    # As above, xgettext: no-python-brace-format
     return _written(value, pgettext("date", "{weekday} {day} {month} {year}"))
 
 

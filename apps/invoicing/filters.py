@@ -12,7 +12,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.dates import MONTHS
-from django.utils.translation import gettext as now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
@@ -99,16 +99,16 @@ class InvoiceFilter(django_filters.FilterSet):
         chosen = self.form.cleaned_data.get("period") if self.is_valid() else None
         if chosen is not None:
             months = sorted({*months, chosen.first.replace(day=1)}, reverse=True)
-        choices: list[tuple[str, Any]] = [("", now("All"))]
+        choices: list[tuple[str, Any]] = [("", gettext("All"))]
         for year, of_year in groupby(months, key=lambda month: month.year):
             choices.append(
                 (
                     str(year),
-                    [(str(year), now("All of %(year)s") % {"year": year})]
+                    [(str(year), gettext("All of %(year)s") % {"year": year})]
                     + [
                         (
                             f"{month:%Y-%m}",
-                            now("%(month)s %(year)s") % {"month": MONTHS[month.month], "year": year},
+                            gettext("%(month)s %(year)s") % {"month": MONTHS[month.month], "year": year},
                         )
                         for month in of_year
                     ],

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
@@ -81,7 +81,7 @@ class InvoiceTable(tables.Table):
             '<a class="row-link" href="{}">{}</a><span class="sub">{}</span>',
             reverse("invoicing:detail", args=[record.number]),
             record.number,
-            now("Credit note") if record.is_credit_note else kind,
+            gettext("Credit note") if record.is_credit_note else kind,
         )
 
     def render_customer(self, value: dict[str, str]) -> SafeString:
@@ -108,15 +108,15 @@ class InvoiceTable(tables.Table):
             return format_html(
                 '<a href="{}" aria-label="{}" download>{}</a>',
                 reverse("invoicing:pdf", args=[record.number]),
-                now("PDF of %(number)s") % {"number": record.number},
-                now("PDF"),
+                gettext("PDF of %(number)s") % {"number": record.number},
+                gettext("PDF"),
             )
         return format_html('<span class="muted">{}</span>', record.pdf.get_state_display())
 
 
 def kind_of(invoice: Invoice) -> str:
     """Wholesale: the provider sells to a partner. Retail: the partner sells to its customer."""
-    return now("Retail") if invoice.seller == Invoice.Seller.PARTNER else now("Wholesale")
+    return gettext("Retail") if invoice.seller == Invoice.Seller.PARTNER else gettext("Wholesale")
 
 
 def render_badge(label: str, tone: str) -> SafeString:

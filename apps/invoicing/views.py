@@ -94,6 +94,11 @@ class InvoiceListView(View):
                 "is_empty": not sums and not is_filtered,
                 "sums": [_stat(each, with_kind=not user.is_customer) for each in sums],
                 "customer": customer,
+                "breadcrumbs": (
+                    [(_("Customers"), reverse("dashboard:customers"))]
+                    if customer is not None and not user.is_customer
+                    else []
+                ),
                 "draft_url": (
                     reverse("invoicing:newest-draft", args=[customer.ref])
                     if customer is not None and (own_drafts or not user.is_customer)
@@ -242,6 +247,11 @@ class InvoiceLinesCsvView(View):
         return _csv(lines_csv(invoice, invoice.lines.all()), f"{number}-lines.csv")
 
 
+def _list_of(customer: Customer) -> str:
+    """The list of one customer's invoices."""
+    return f"{reverse('invoicing:list')}?{urlencode({'customer': customer.ref})}"
+
+
 class NewestDraftView(View):
     """To the draft of the cycle that is running."""
 
@@ -250,7 +260,7 @@ class NewestDraftView(View):
         cycles = list_billing_cycles(customer, until=today)
         if not cycles:
             messages.info(request, _("%(customer)s has no billing cycle yet.") % {"customer": customer.name})
-            return redirect(f"{reverse('invoicing:list')}?{urlencode({'customer': ref})}")
+            return redirect(_list_of(customer))
         newest = max(cycle.first for _service, cycle in cycles)
         return redirect("invoicing:draft", ref=ref, first_day=newest)
 
@@ -286,6 +296,7 @@ class DraftView(View):
             "invoicing/draft.html",
             {
                 "customer": customer,
+                "breadcrumbs": [(_("Invoices"), _list_of(customer))],
                 "period": period,
                 "first_issuing_day": period.last + ONE_DAY,
                 "is_over": is_over,

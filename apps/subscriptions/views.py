@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views import View
@@ -55,6 +56,16 @@ class Entry:
 def may_change_surge(request: HttpRequest) -> bool:
     """Provider administrators alone (R9)."""
     return isinstance(request.user, User) and request.user.may_change_surge
+
+
+def is_provider(request: HttpRequest) -> bool:
+    """Works for the provider, who sees customers of several partners."""
+    return isinstance(request.user, User) and request.user.is_provider
+
+
+def is_customer(request: HttpRequest) -> bool:
+    """Works for a customer, who sees no list of customers."""
+    return isinstance(request.user, User) and request.user.is_customer
 
 
 class VoiceView(View):
@@ -100,6 +111,10 @@ class VoiceView(View):
             "subscriptions/voice.html",
             {
                 "customer": customer,
+                "partner": customer.partner if is_provider(request) else None,
+                "breadcrumbs": []
+                if is_customer(request)
+                else [(_("Customers"), reverse("dashboard:customers"))],
                 "day": day,
                 "is_today": day == today,
                 "entitlement": entitlement,

@@ -119,7 +119,7 @@ def import_usage(
                 kind=described.kind,
                 source_name=source,
                 sha256=sha256,
-                defaults={"file_name": path.name[:255]},
+                defaults={"file_name": _storable(path.name)[:255]},
             )
             told_before = _told_before(delivery, file.unknown_columns)
         if told_before is not None:
@@ -198,7 +198,7 @@ class _Desk:
 
     def _parse(self, rows: Sequence[FileRow]) -> tuple[list[_Arriving], list[tuple[FileRow, Fault]]]:
         customers = self._customers(rows)
-        sources: dict[int, int] = {}
+        sources = self._sources(customers.values())
         good: list[_Arriving] = []
         bad: list[tuple[FileRow, Fault]] = []
         for row in rows:
@@ -215,11 +215,6 @@ class _Desk:
             except RejectedRowError as error:
                 bad.append((row, error.fault))
                 continue
-            if customer.partner_id not in sources:
-                stored, _created = Source.objects.get_or_create(
-                    partner_id=customer.partner_id, name=self.source
-                )
-                sources[customer.partner_id] = stored.pk
             good.append(
                 _Arriving(row.line_number, customer, sources[customer.partner_id], record_id, content)
             )
@@ -230,6 +225,13 @@ class _Desk:
             row.cells.get("customer") or self.customer_ref for row in rows if isinstance(row.cells, dict)
         }
         return {customer.ref: customer for customer in Customer.objects.filter(ref__in=references)}
+
+    def _sources(self, customers: Iterable[Customer]) -> dict[int, int]:
+        """The source of each partner, in the partners' order: two imports that make them never wait for each other."""
+        return {
+            partner_id: Source.objects.get_or_create(partner_id=partner_id, name=self.source)[0].pk
+            for partner_id in sorted({customer.partner_id for customer in customers})
+        }
 
     def _keep_aside(self, bad: Sequence[tuple[FileRow, Fault]]) -> None:
         RowKeptAside.objects.bulk_create(

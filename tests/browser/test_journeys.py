@@ -425,7 +425,7 @@ def test_the_daily_detail_is_a_light_page(visitors: Visitors) -> None:
     page = visitors.page_of(BOB)
     page.goto("/accounts/login/")
     answers: list[Response] = []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))
     page.goto("/customers/C-200/daily-detail/")
     page.wait_for_load_state("networkidle")
     weights = {

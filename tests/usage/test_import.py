@@ -120,7 +120,19 @@ def test_kinds_without_a_licence_are_stored_without_one(
 
 @pytest.mark.parametrize(
     "odd",
-    ["tab\\there", "back\\slash", "\\N", "\\.", "quo'te", "%s", "ünï©ødé", "👩🏽‍💻", "NULL", "{}", "a\u2028b"],
+    [
+        "tab\\there",
+        "back\\slash",
+        "\\N",
+        "\\.",
+        "quo'te",
+        "%s",
+        "ünï©ødé",
+        "👩🏽‍💻",
+        "NULL",
+        "{}",
+        "a\u2028b",
+    ],
 )
 def test_every_text_comes_out_as_it_went_in(
     two_partners: tuple[Customer, Customer], files: UsageFiles, odd: str
@@ -604,12 +616,12 @@ def test_two_imports_of_one_file_at_once_store_not_one_row_twice(
         assert (Delivery.objects.count(), Source.objects.count(), Conflict.objects.count()) == (1, 1, 1)
 
 
-def test_overlapping_files_of_several_customers_at_once_neither_block_each_other_nor_lose_a_row(
+def test_overlapping_files_of_several_partners_at_once_neither_block_each_other_nor_lose_a_row(
     committed: None, files: UsageFiles, small_chunks: None
 ) -> None:
-    _two_partners()
-    refs = ("C-1", "C-3", "C-2")
-    there = [f"{ref}," + row(f"r{n:03}") for n in range(40) for ref in refs]
+    refs = [f"C-{number}" for number in range(1, 11)]
+    enter(portfolio(*(partner(f"P-{ref}", customer(ref)) for ref in refs)))
+    there = [f"{ref}," + row(f"r{n:02}") for n in range(12) for ref in refs]
     paths = [files.write("customer," + HEADER + "".join(rows)) for rows in (there, there[::-1], there[30:90])]
     outcomes = in_threads(*(lambda path=path: files.take(path, customer="") for path in paths))
     assert sum(outcome.accepted for outcome in outcomes) == len(stored()) == 120

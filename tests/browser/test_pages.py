@@ -1,0 +1,116 @@
+"""Every kind of page, light and dark, wide and narrow: nothing for axe to find, nothing beyond the screen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NARROW, WIDE, Visitors
+from tests.browser.stage import ALICE, BOB, CHARLIE, DANA, ERIN, Person
+
+pytestmark = pytest.mark.browser
+
+# axe's own choice of rules, and the one of WCAG 2.2 that it leaves out: the size of what is to be hit.
+OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of page: who opens which address, what is done there, and what its heading says."""
+
+    path: str
+    person: Person | None
+    heading: str
+    then: Callable[[Page], Any] = lambda page: None
+
+
+def open_account_menu(page: Page) -> None:
+    page.get_by_role("button", name="Your account").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def open_numbers_of_charts(page: Page) -> None:
+    for summary in page.locator(".chart summary").all():
+        summary.click()
+
+
+def send_empty_reason(page: Page) -> None:
+    page.get_by_label("Reason").fill(" ")
+    page.get_by_label("Surge percentage").fill("30")
+    page.get_by_role("button", name="Change", exact=True).click()
+    expect(page.get_by_text("This field is required.")).to_be_visible()
+
+
+def send_wrong_password(page: Page) -> None:
+    page.get_by_label("Email").fill("nobody@customer.example")
+    page.get_by_label("Password").fill("wrong-password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("are not correct")).to_be_visible()
+
+
+KINDS = {
+    "sign-in": Kind("/accounts/login/", None, "Sign in"),
+    "sign-in-refused": Kind("/accounts/login/", None, "Sign in", send_wrong_password),
+    "password-reset": Kind("/accounts/password/reset/", None, "Reset your password"),
+    "password-reset-sent": Kind("/accounts/password/reset/done/", None, "Look into your mail"),
+    "password-link-used": Kind("/accounts/password/reset/key/1-used/", None, "This link no longer works"),
+    "password-changed": Kind("/accounts/password/reset/key/done/", None, "Your password is changed"),
+    "by-invitation-only": Kind("/accounts/signup/", None, "By invitation only"),
+    "password-change": Kind("/accounts/password/change/", ALICE, "Change your password"),
+    "sign-out": Kind("/accounts/logout/", ALICE, "Sign out?"),
+    "nothing-here": Kind("/customers/C-987/", ALICE, "Nothing is here"),
+    "customers": Kind("/customers/", BOB, "Customers"),
+    "customers-of-all": Kind("/customers/?q=bank&sort=-overage", DANA, "Customers"),
+    "customers-none": Kind("/customers/?q=nobody", DANA, "Customers"),
+    "account-menu": Kind("/customers/", BOB, "Customers", open_account_menu),
+    "current-usage": Kind("/customers/C-100/", ALICE, "Kungsgatan Bank"),
+    "current-usage-ports": Kind("/customers/C-200/?family=ivr", CHARLIE, "Anonymous Bank"),
+    "current-usage-none": Kind("/customers/C-100/?cycle=2024-05-09", DANA, "Kungsgatan Bank"),
+    "daily-detail": Kind("/customers/C-100/daily-detail/", BOB, "Kungsgatan Bank", open_numbers_of_charts),
+    "daily-detail-all": Kind("/customers/C-200/daily-detail/?family=all", CHARLIE, "Anonymous Bank"),
+    "voice": Kind("/customers/C-100/voice/", ALICE, "Kungsgatan Bank"),
+    "voice-change": Kind("/customers/C-100/voice/", DANA, "Kungsgatan Bank", send_empty_reason),
+    "invoices": Kind("/invoices/", DANA, "Invoices"),
+    "invoices-of-a-customer": Kind("/invoices/?customer=C-100", BOB, "Invoices for Kungsgatan Bank"),
+    "invoices-none": Kind("/invoices/", ALICE, "Invoices for Kungsgatan Bank"),
+    "invoice": Kind("/invoices/INV-000001/", BOB, "Invoice INV-000001"),
+    "invoice-retail": Kind("/invoices/P-100-INV-000001/", ERIN, "Invoice P-100-INV-000001"),
+    "draft": Kind("/invoices/draft/C-300/2024-07-09/", DANA, "Draft for Fjällbacka Rederi"),
+    "draft-running": Kind("/invoices/draft/C-100/", BOB, "Draft for Kungsgatan Bank"),
+    "style-guide": Kind("/styleguide/", DANA, "Style guide"),
+}
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=name) for name, kind in KINDS.items()])
+def test_page(visitors: Visitors, kind: Kind) -> None:
+    page = visitors.page_of(kind.person) if kind.person else visitors.new_page()
+    page.goto(kind.path)
+    expect(page.get_by_role("heading", level=1)).to_have_text(kind.heading)
+    kind.then(page)
+    page.evaluate(AXE_SCRIPT)
+    found = []
+    for width in (WIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found += [f"{width} px, {scheme}: {said}" for said in complaints_of_axe(page)]
+        beyond = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+        if beyond > 0:
+            found.append(f"{width} px: the page is {beyond} px wider than the screen")
+    assert not found, "\n".join(found)
+
+
+def complaints_of_axe(page: Page) -> list[str]:
+    result = page.evaluate(f"axe.run({json.dumps(OPTIONS)})")
+    return [
+        f"{violation['id']}: {violation['help']}\n    {node['html'][:200]}\n    {node['failureSummary']}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
