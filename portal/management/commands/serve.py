@@ -2,7 +2,6 @@
 
 import hashlib
 import http.client
-import os
 import signal
 import socket
 import threading
@@ -57,7 +56,7 @@ def _collect_static_files() -> None:
         f"{path} {status.st_size} {status.st_mtime_ns}\n"
         for finder in get_finders()
         for path, storage in finder.list([])
-        for status in (os.stat(storage.path(path)),)
+        for status in (Path(storage.path(path)).stat(),)
     )
     stamp = Path(settings.STATIC_ROOT) / ".collected"
     fingerprint = hashlib.sha256(listed.encode()).hexdigest()
