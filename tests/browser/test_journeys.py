@@ -13,8 +13,20 @@ import pytest
 from playwright.sync_api import APIResponse, Locator, Page, Response, expect
 from pypdf import PdfReader
 
-from tests.browser.conftest import NARROW, Portal, Visitors, sign_in, submit_sign_in
-from tests.browser.stage import ALICE, BOB, CHARLIE, DANA, ERIN, FIRST_ADMINISTRATOR, GUIDE, RITA, Person
+from tests.browser.portal import Portal
+from tests.browser.stage import (
+    ALICE,
+    BOB,
+    CHARLIE,
+    DANA,
+    ERIN,
+    FIRST_ADMINISTRATOR,
+    GUIDE,
+    PASSWORD,
+    RITA,
+    Person,
+)
+from tests.browser.visitors import NARROW, Visitors, sign_in, submit_sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -172,9 +184,9 @@ def reads_daily_detail(page: Page, customer: Customer) -> None:
     expect(rows).to_have_count(1 + customer.rows)
     peak = page.locator("tr.is-peak")
     expect(peak).to_contain_text("Overage peak")
-    assert [text.strip() for text in peak.get_by_role("cell").or_(peak.get_by_role("rowheader")).all_inner_texts()][
-        :7
-    ] == customer.peak_row
+    assert [
+        text.strip() for text in peak.get_by_role("cell").or_(peak.get_by_role("rowheader")).all_inner_texts()
+    ][:7] == customer.peak_row
 
     shown = page.url
     page.get_by_label("Billing cycle").select_option(customer.other_cycle)
@@ -321,7 +333,9 @@ def test_a_password_is_reset_by_the_link_of_a_mail(visitors: Visitors, portal: P
     page = visitors.new_page()
     page.goto("/")
     submit_sign_in(page, RITA.email, "not-the-password")
-    expect(page.get_by_text("The email address and/or password you specified are not correct.")).to_be_visible()
+    expect(
+        page.get_by_text("The email address and/or password you specified are not correct.")
+    ).to_be_visible()
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("Email").fill(RITA.email)
     page.get_by_role("button", name="Send the link").click()
@@ -372,7 +386,7 @@ def test_who_signs_out_is_out(visitors: Visitors) -> None:
 def test_without_scripts(visitors: Visitors, portal: Portal) -> None:
     page = visitors.new_page(java_script_enabled=False)
     page.goto("/customers/C-100/daily-detail/")
-    submit_sign_in(page, BOB.email, "see-every-figure")
+    submit_sign_in(page, BOB.email, PASSWORD)
     expect(page.get_by_label("Billing cycle")).to_have_value("2024-06-09")
     page.get_by_label("Billing cycle").select_option("2024-05-09")
     page.get_by_role("button", name="Show").click()
@@ -429,7 +443,9 @@ def test_the_daily_detail_is_a_light_page(visitors: Visitors) -> None:
     page.goto("/customers/C-200/daily-detail/")
     page.wait_for_load_state("networkidle")
     weights = {
-        answer.url: len(answer.body() if answer.header_value("content-encoding") else gzip.compress(answer.body()))
+        answer.url: len(
+            answer.body() if answer.header_value("content-encoding") else gzip.compress(answer.body())
+        )
         for answer in answers
     }
     assert sum(weights.values()) < MOST_BYTES, weights
