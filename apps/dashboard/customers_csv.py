@@ -10,8 +10,8 @@ from django.utils import translation
 
 from apps.catalogue.domain.kinds import UsageType
 from apps.core.domain.money import money_text
+from apps.core.spreadsheets import FILE_LANGUAGE, harmless
 from apps.dashboard.selectors import CustomerAtAGlance
-from apps.invoicing.exports import FILE_LANGUAGE, harmless
 
 Cell = str | int
 

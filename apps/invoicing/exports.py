@@ -11,17 +11,11 @@ from decimal import Decimal
 from django.utils import translation
 
 from apps.core.domain.money import money_text, plain_text
+from apps.core.spreadsheets import FILE_LANGUAGE, harmless
 from apps.invoicing.models import Invoice, InvoiceLine
 from apps.invoicing.status import status_of
 
 Cell = str | int | Decimal | date | None
-FILE_LANGUAGE = "en"  # programs read files: their words do not depend on who fetches them
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def harmless(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 @translation.override(FILE_LANGUAGE)

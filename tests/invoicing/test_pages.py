@@ -20,7 +20,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from apps.accounts.models import Role, User
 from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.drafts import NoDraftForYou, drafts_to_read
-from apps.invoicing.exports import harmless
+from apps.core.spreadsheets import harmless
 from apps.invoicing.models import Invoice, InvoicePdf
 from apps.invoicing.selectors import addressed_to, sum_invoices, visible_invoices
 from apps.invoicing.rendering import note_failed_rendering, render_pdf
