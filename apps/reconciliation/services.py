@@ -21,7 +21,7 @@ from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.models import ClosedCycle, StaleSpan, Subscription
 from apps.subscriptions.selectors import cycles_of
 from apps.subscriptions.services import lock_customer
-from apps.usage.selectors import days_with_usage
+from apps.usage.selectors import days_with_usage, last_day_reached
 
 
 @transaction.atomic
@@ -50,22 +50,24 @@ def reconcile_customer(
             _store(customer, each, last, calculate_cycle(customer, each, until=last))
             days += (last - each.first).days + 1
     if cycle is None:
-        StaleSpan.objects.filter(pk__in=[span.pk for span in spans]).delete()
+        done = [span.pk for span in spans if until is None or span.last_day <= until]
+        StaleSpan.objects.filter(pk__in=done).delete()
     return days
 
 
 def _stale_cycles(customer: Customer, spans: Sequence[StaleSpan], today: date) -> list[Cycle]:
-    """Cycles that have begun, with a stale day, up to the last with usage. Results of cycles that are no more go."""
+    """Cycles that have begun, with a stale day, up to the last that usage reaches. Results of cycles no more go."""
     all_cycles = cycles_of(customer, Service.CONTACT_CENTRE, until=today)
     _forget_vanished(customer, all_cycles)
     usage = days_with_usage(customer)
     if usage is None or not spans:
         return []
+    reached = last_day_reached(customer, usage)
     return [
         cycle
         for cycle in all_cycles
         if cycle.first < today
-        and cycle.first <= usage.last
+        and cycle.first <= reached
         and cycle.last >= usage.first
         and any(span.first_day <= cycle.last and cycle.first <= span.last_day for span in spans)
     ]

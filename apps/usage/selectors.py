@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import connection
+from django.db.models import Max, Q
 
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.organisations.models import Customer
 from apps.usage.domain.records import LONGEST_RECORD, Kind
+from apps.usage.models import Interval
 
 IntervalRow = tuple[str, int, int | None, bool]
 
@@ -60,3 +62,18 @@ def days_with_usage(customer: Customer) -> Period | None:
         )
         first, last = cursor.fetchone()
     return None if first is None else Period(first.astimezone(UTC).date(), last.astimezone(UTC).date())
+
+
+def last_day_reached(customer: Customer, usage: Period) -> date:
+    """The last day that a record touches: one that starts on a day of ``usage`` can end in the next cycle (R3)."""
+    found = Interval.objects.filter(
+        customer_id=customer.pk,
+        kind__in=[kind.value for kind in Kind],
+        started_at__gte=midnight(usage.last) - LONGEST_RECORD,
+    ).aggregate(ended=Max("ended_at"), opened=Max("started_at", filter=Q(ended_at=None)))
+    touched = [usage.last]
+    if found["ended"] is not None:
+        touched.append((found["ended"] - timedelta(microseconds=1)).date())
+    if found["opened"] is not None:
+        touched.append((found["opened"] + ONE_DAY).date())
+    return max(touched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from pathlib import Path
@@ -60,10 +60,8 @@ class UsageFiles:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def sessions(
-        self, sessions: Iterable[Session], *, kind: str = "agent-sessions", ids: Callable[[int], str] = str
-    ) -> Path:
-        """A file of sessions with record ids 0, 1, 2, … unless ``ids`` names others."""
+    def sessions(self, sessions: Iterable[Session], *, kind: str = "agent-sessions", name: str = "r") -> Path:
+        """A file of sessions with record ids r-0, r-1, r-2, …"""
         described = KINDS_OF_FILE[kind]
         path = self._folder / f"file-{next(self._numbers)}.csv"
         with path.open("w", encoding="utf-8", newline="") as out:
@@ -72,7 +70,13 @@ class UsageFiles:
             for number, (actor, start, end, premium) in enumerate(sessions):
                 licence = ["premium" if premium else "standard"] if described.has_licence else []
                 writer.writerow(
-                    [ids(number), actor, *licence, start.isoformat(), "" if end is None else end.isoformat()]
+                    [
+                        f"{name}-{number}",
+                        actor,
+                        *licence,
+                        start.isoformat(),
+                        "" if end is None else end.isoformat(),
+                    ]
                 )
         return path
 
@@ -92,12 +96,8 @@ class UsageFiles:
         *sessions: Session,
         kind: str = "agent-sessions",
         customer: str = "C-1",
-        ids: Callable[[int], str] | None = None,
+        name: str | None = None,
     ) -> UsageImported:
-        """Import sessions; each call's record ids are its own unless ``ids`` names them."""
-        call = next(self._numbers)
-        return self.take(
-            self.sessions(sessions, kind=kind, ids=ids or (lambda number: f"{call}-{number}")),
-            kind=kind,
-            customer=customer,
-        )
+        """Import sessions; each call's record ids are its own unless ``name`` leads them."""
+        path = self.sessions(sessions, kind=kind, name=name or f"call-{next(self._numbers)}")
+        return self.take(path, kind=kind, customer=customer)

@@ -84,7 +84,7 @@ def write_files(month: Month, folder: Path) -> list[tuple[str, str, Path]]:
             columns = [*KINDS_OF_FILE[key[0]].columns, "customer"]
             writer = csv.DictWriter(handle, columns, extrasaction="ignore", restval="")
             writer.writeheader()
-        writer.writerow({name: value for name, value in row.items() if value is not None})
+        writer.writerow(row)
     for handle in handles:
         handle.close()
     return files

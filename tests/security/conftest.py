@@ -19,15 +19,9 @@ def built_world(
 ) -> Iterator[World]:
     """Built in a transaction that stays open as long as the tests of the folder run."""
     folder = tmp_path_factory.mktemp("world")
-    with override_settings(MEDIA_ROOT=folder / "files"):
-        with django_db_blocker.unblock():
-            outermost = transaction.atomic()
-            outermost.__enter__()
-            made = build(folder)
-        yield made
-        with django_db_blocker.unblock():
-            transaction.set_rollback(True)
-            outermost.__exit__(None, None, None)
+    with override_settings(MEDIA_ROOT=folder / "files"), django_db_blocker.unblock(), transaction.atomic():
+        yield build(folder)
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

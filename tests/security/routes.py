@@ -9,8 +9,9 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from apps.core.tenancy import PROVIDER, Role, Scope, scope
+from apps.core.tenancy import PROVIDER, Scope, scope
 from apps.invoicing.models import Invoice
+from apps.organisations.models import Customer
 from tests.security.world import OPEN_CYCLE, Party
 
 # What stands in an address for a tenant's thing; all others are listed where they are used.
@@ -87,11 +88,6 @@ def targets_of(party: Party) -> list[Target]:
 def targets_seen_by(reader: Scope, party: Party) -> list[Target]:
     """The customers and invoices of the party that a scope may see."""
     with scope(reader):
-        refs = [customer.ref for customer in party.customers]
-        own = [
-            customer.ref
-            for customer in party.customers
-            if reader.role is not Role.CUSTOMER or customer.pk == reader.customer
-        ]
-        numbers = list(Invoice.objects.filter(about__ref__in=refs).values_list("number", flat=True))
-    return [*map(customer_target, own), *map(invoice_target, numbers)]
+        refs = list(Customer.objects.filter(partner=party.partner).values_list("ref", flat=True))
+        numbers = list(Invoice.objects.filter(partner=party.partner).values_list("number", flat=True))
+    return [*map(customer_target, refs), *map(invoice_target, numbers)]

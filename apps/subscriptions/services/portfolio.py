@@ -10,7 +10,8 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from apps.accounts.services import record_change
+from apps.accounts.models import AuditEntry
+from apps.accounts.services import describe_change, record_changes
 from apps.catalogue.domain.kinds import LicenceModel, Service, SkuKind
 from apps.catalogue.models import BookPrice, CustomerTerms, Offer, PartnerTerms, PriceBook, Sku
 from apps.core.domain.periods import ONE_DAY, Period
@@ -72,6 +73,7 @@ class _Importer:
         self.portfolio = portfolio
         self.by = by
         self.imported = Imported()
+        self.trail: list[AuditEntry] = []
         self.seen: set[tuple[str, str]] = set()
         self.skus = {sku.code: sku for sku in Sku.objects.all()}
         self.offers = {offer.code: offer for offer in Offer.objects.all()}
@@ -101,6 +103,7 @@ class _Importer:
             partner = self._partner(partner_entry, place)
             for number, customer_entry in enumerate(partner_entry.customers):
                 self._customer(partner, customer_entry, f"{place}.customers[{number}]")
+        record_changes(self.trail)
 
     # Prices
 
@@ -114,6 +117,7 @@ class _Importer:
             raise PortfolioRefused(f"{place}.currency: {entry.ref} is in {book.currency} and cannot change")
         stored = {(price.sku_id, price.valid_from): price for price in book.prices.all()}
         invoiced_until = _invoiced_until(book)
+        changed: list[BookPrice] = []
         for position, price in enumerate(entry.prices):
             price_place = f"{place}.prices[{position}]"
             sku = self._sku(price.sku, f"{price_place}.sku")
@@ -127,20 +131,31 @@ class _Importer:
                     f"{price_place}: the price of {price.sku} from {price.valid_from} would change days already"
                     f" invoiced (to {invoiced_until})"
                 )
-            _, created = BookPrice.objects.update_or_create(
-                book=book,
-                sku=sku,
-                valid_from=price.valid_from,
-                defaults={"unit_price": price.unit_price, "discount_pct": price.discount_pct},
+            self._count("prices", known is None)
+            self.trail.append(
+                describe_change(
+                    by=self.by,
+                    action="price.created" if known is None else "price.changed",
+                    subject=f"{book.ref} {price.sku} {price.valid_from}",
+                    before=None if known is None else [str(known.unit_price), str(known.discount_pct)],
+                    after=[str(part) for part in terms],
+                )
             )
-            self._count("prices", created)
-            record_change(
-                by=self.by,
-                action="price.created" if created else "price.changed",
-                subject=f"{book.ref} {price.sku} {price.valid_from}",
-                before=None if known is None else [str(known.unit_price), str(known.discount_pct)],
-                after=[str(part) for part in terms],
+            changed.append(
+                BookPrice(
+                    book=book,
+                    sku=sku,
+                    valid_from=price.valid_from,
+                    unit_price=price.unit_price,
+                    discount_pct=price.discount_pct,
+                )
             )
+        BookPrice.objects.bulk_create(
+            changed,
+            update_conflicts=True,
+            unique_fields=["book", "sku", "valid_from"],
+            update_fields=["unit_price", "discount_pct"],
+        )
 
     # Organisations
 
@@ -262,7 +277,7 @@ class _Importer:
     def _note(self, what: str, subject: str, *, created: bool, customer: Customer | None = None) -> None:
         self._count(what, created)
         action = f"{what}.{'created' if created else 'changed'}"
-        record_change(by=self.by, action=action, subject=subject, customer=customer)
+        self.trail.append(describe_change(by=self.by, action=action, subject=subject, customer=customer))
 
 
 class _Subscriptions:
@@ -379,12 +394,17 @@ class _Subscriptions:
 
     def _note_line(self, line: SubscriptionLine, verb: str) -> None:
         self.importer._count("lines", verb == "created")
-        record_change(
-            by=self.importer.by,
-            action=f"line.{verb}",
-            subject=f"{line.subscription.number} {line.sku.code}",
-            customer=self.customer,
-            after=[line.quantity, *(str(day) if day else None for day in (line.valid_from, line.valid_to))],
+        self.importer.trail.append(
+            describe_change(
+                by=self.importer.by,
+                action=f"line.{verb}",
+                subject=f"{line.subscription.number} {line.sku.code}",
+                customer=self.customer,
+                after=[
+                    line.quantity,
+                    *(str(day) if day else None for day in (line.valid_from, line.valid_to)),
+                ],
+            )
         )
 
     def _check_sku(self, subscription: Subscription, sku: Sku, place: str) -> None:

@@ -1,0 +1,254 @@
+"""What is not yours does not exist: over every address, with every method, exactly as if nothing were there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import HttpResponseBase
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.core.tenancy import PROVIDER, Role, scope
+from apps.invoicing.models import Invoice
+from apps.organisations.models import Customer
+from apps.subscriptions.models import SurgeChange
+from tests.security.routes import OF_TENANTS, Route, Target, all_routes, targets_of, targets_seen_by
+from tests.security.world import Party, World
+
+# Parameters of addresses that name nothing of a tenant.
+OTHER_PARAMETERS = {"first_day", "uidb36", "key"}
+# Addresses for everybody: signing in, and whether the portal works.
+OPEN_TO_ALL = {
+    "account_inactive",
+    "account_login",
+    "account_logout",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+    "account_signup",
+    "health",
+    "set_language",
+}
+METHODS = ("get", "head", "options", "post", "put", "patch", "delete")
+
+# Who attacks whom: people of another partner, a customer its partner's other customer, a partner another's customers.
+ATTACKS = [("charlie", "home"), ("erin", "home"), ("bob", "strange"), ("alice", "strange"), ("carol", "home")]
+
+
+def forbidden_targets(world: World, name: str, party: Party) -> list[Target]:
+    """What the party has and somebody may not see."""
+    seen = [target.values for target in targets_seen_by(world.people[name].scope, party)]
+    return [target for target in targets_of(party) if target.values not in seen]
+
+
+def tenants_routes(target: Target) -> list[Route]:
+    return [
+        route for route in all_routes() if route.is_of_tenants and route.parameters <= target.values.keys()
+    ]
+
+
+def as_seen(answer: HttpResponseBase, values: dict[str, Any]) -> tuple[int, dict[str, str], str]:
+    """An answer without what differs by itself: the words of the address, tokens."""
+    body = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "TOKEN", b"".join(answer).decode())
+    headers = {name: value for name, value in answer.headers.items()}
+    for name in OF_TENANTS & values.keys():
+        body = body.replace(str(values[name]), name)
+        headers = {key: value.replace(str(values[name]), name) for key, value in headers.items()}
+    cookies = sorted(answer.cookies)
+    return answer.status_code, headers | {"cookies": str(cookies)}, body
+
+
+def test_every_parameter_of_an_address_is_known() -> None:
+    routes = all_routes()
+
+    assert {name for route in routes for name in route.parameters} == OF_TENANTS | OTHER_PARAMETERS
+    assert len([route for route in routes if route.is_of_tenants]) >= 14
+
+
+@pytest.mark.parametrize(("name", "whom"), ATTACKS)
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_somebody_elses_is_answered_like_what_is_not_there(
+    world: World, browser_of: Callable[..., Client], name: str, whom: str, method: str
+) -> None:
+    browser = browser_of(name)
+    targets = forbidden_targets(world, name, getattr(world, whom))
+    if method != "get":  # one customer and one invoice of each kind are enough
+        targets = [targets[0], targets[-2], targets[-1]]
+    assert targets
+    data = {"percentage": "50", "reason": "because"} if method == "post" else None
+    for target in targets:
+        for route in tenants_routes(target):
+            send = getattr(browser, method)
+            foreign = send(route.address(target.values), data)
+            missing = send(route.address(target.missing), data)
+
+            assert as_seen(foreign, target.values) == as_seen(missing, target.missing), route.name
+            # A method that a page does not have is refused before anything is looked up; OPTIONS names the methods.
+            allowed = {200} if method == "options" else {404} if method in ("get", "head") else {404, 405}
+            assert foreign.status_code in allowed, route.name
+
+
+def test_the_work_done_for_somebody_elses_is_the_same(
+    world: World, browser_of: Callable[..., Client]
+) -> None:
+    """So that the time taken tells nothing either."""
+    browser = browser_of("charlie")
+    for target in forbidden_targets(world, "charlie", world.home):
+        for route in tenants_routes(target):
+            with CaptureQueriesContext(connection) as foreign:
+                browser.get(route.address(target.values))
+            with CaptureQueriesContext(connection) as missing:
+                browser.get(route.address(target.missing))
+            assert len(foreign) == len(missing), route.name
+
+
+@pytest.mark.parametrize("name", ["alice", "bob", "erin", "charlie", "dana", "sven", "rita"])
+def test_what_is_ones_own_is_there(world: World, browser_of: Callable[..., Client], name: str) -> None:
+    """Otherwise the tests above would prove nothing."""
+    browser, reader = browser_of(name), world.people[name].scope
+    for party in (world.home, world.strange):
+        for target in targets_seen_by(reader, party)[:: 1 if reader.role is Role.CUSTOMER else 3]:
+            for route in tenants_routes(target):
+                if route.name == "subscriptions:surge-preview" and name != "dana":
+                    continue
+                answer = browser.get(route.address(target.values))
+                assert answer.status_code in (200, 302), route.name
+                assert b"".join(answer) or answer.status_code == 302
+
+
+@pytest.mark.parametrize("name", ["alice", "bob", "erin", "charlie", "dana"])
+def test_numbers_of_lists_are_of_ones_own(world: World, browser_of: Callable[..., Client], name: str) -> None:
+    """A filter that names what is somebody else's finds as much as one that names nothing."""
+    browser, reader = browser_of(name), world.people[name].scope
+    with scope(reader):
+        own = set(Invoice.objects.values_list("number", flat=True))
+        refs = set(Customer.objects.values_list("ref", flat=True))
+    invoices = browser.get("/api/v1/invoices/?page_size=500").json()
+    customers = browser.get("/api/v1/customers/?page_size=500").json()
+
+    assert {each["number"] for each in invoices["results"]} == own
+    assert invoices["count"] == len(own)
+    assert {each["ref"] for each in customers["results"]} == refs
+    assert customers["count"] == len(refs)
+
+
+FILTERS = {
+    "/customers/": ("q", "partner"),
+    "/customers.csv": ("q", "partner"),
+    "/invoices/": ("q", "customer"),
+    "/invoices/export.csv": ("q", "customer"),
+    "/api/v1/customers/": ("q", "partner"),
+    "/api/v1/invoices/": ("q", "customer"),
+}
+
+
+@pytest.mark.parametrize("address", FILTERS)
+def test_a_filter_tells_nothing_of_others(
+    world: World, browser_of: Callable[..., Client], address: str
+) -> None:
+    browser = browser_of("charlie")
+    with scope(PROVIDER):
+        words = {
+            *Invoice.objects.filter(customer__in=world.home.customers).values_list("number", flat=True),
+            *(customer.ref for customer in world.home.customers),
+            world.home.customers[0].name,
+            world.home.partner.ref,
+        }
+    for parameter in FILTERS[address]:
+        for word in sorted(words):
+            missing = re.sub(r"\w", "8", word)
+            answers = [browser.get(address, {parameter: each}) for each in (word, missing)]
+            foreign, nothing = (
+                as_seen(answer, {"ref": each, "number": _quoted(each)})
+                for answer, each in zip(answers, (word, missing), strict=True)
+            )
+            assert foreign == nothing
+
+
+def _quoted(word: str) -> str:
+    return word.replace(" ", "+")
+
+
+def test_the_chooser_of_an_organisation_leads_to_no_other(
+    world: World, browser_of: Callable[..., Client]
+) -> None:
+    browser = browser_of("charlie")
+    own, other = world.strange.customers[0].ref, world.home.customers[0].ref
+    answers = [
+        browser.get(f"/customers/{own}/daily-detail/", {"org": ref}) for ref in (other, "C-888")
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert as_seen(answers[0], {"ref": other}) == as_seen(answers[1], {"ref": "C-888"})
+
+
+def test_another_customers_subscription_is_none(world: World, browser_of: Callable[..., Client]) -> None:
+    browser = browser_of("alice")
+    for word, ref in (("borealis", "C-900"), ("aurora", "C-101"), ("nobody", "C-888")):
+        for page in ("", "daily-detail/", "daily-detail.csv"):
+            answer = browser.get(f"/customers/C-100/{page}", {"subscription": f"Sub-{word}-{ref}"})
+            assert answer.status_code == 404
+
+
+def test_nobody_without_signing_in_gets_anything(world: World, browser_of: Callable[..., Client]) -> None:
+    browser = browser_of("")
+    targets = [*targets_of(world.home)[:1], *targets_of(world.home)[-1:]]
+    values = {**targets[0].values, **targets[1].values, "uidb36": "1", "key": "x"}
+    for route in all_routes():
+        for method in METHODS:
+            answer = getattr(browser, method)(route.address(values))
+            if route.name in OPEN_TO_ALL:
+                assert answer.status_code in (200, 302, 404, 405), route.name
+            elif route.is_api:
+                assert answer.status_code == 403, route.name
+                assert answer.json() == {"detail": "Authentication credentials were not provided."}
+            else:
+                assert answer.status_code == 302, (route.name, method)
+                assert answer["Location"].startswith("/accounts/login/?next=/"), route.name
+
+
+CHANGES = {
+    "subscriptions:voice": {"percentage": "99", "reason": "mine now"},
+    "invoicing:draft": {},
+}
+
+
+@pytest.mark.parametrize("name", ["alice", "ann", "bob", "rita", "erin", "charlie", "sven"])
+def test_only_provider_administrators_change_what_is_theirs_to_change(
+    world: World, browser_of: Callable[..., Client], name: str
+) -> None:
+    browser = browser_of(name)
+
+    def everything() -> tuple[int, int]:
+        with scope(PROVIDER):
+            return SurgeChange.objects.count(), Invoice.objects.count()
+
+    before = everything()
+    changing = {route.name: route for route in all_routes() if route.name in CHANGES}
+    assert changing.keys() == CHANGES.keys()
+    for party in (world.home, world.strange):
+        seen = [target.values for target in targets_seen_by(world.people[name].scope, party)]
+        for target in targets_of(party)[:2]:
+            for route in changing.values():
+                answer = browser.post(route.address(target.values), CHANGES[route.name])
+                assert answer.status_code == (403 if target.values in seen else 404)
+    assert everything() == before
+
+
+def test_nothing_else_takes_a_post(world: World, browser_of: Callable[..., Client]) -> None:
+    """A new page that changes something must be thought of here."""
+    browser = browser_of("dana")
+    first, last = targets_of(world.home)[0], targets_of(world.home)[-1]
+    values = {**first.values, **last.values, "uidb36": "1", "key": "x"}
+    taking = {
+        route.name
+        for route in all_routes()
+        if "POST" in browser.options(route.address(values)).headers.get("Allow", "")
+    }
+
+    assert {name for name in taking if not name.startswith("account_")} == set(CHANGES)
