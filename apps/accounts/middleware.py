@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
+from django.utils.cache import patch_cache_control
 
 from apps.accounts.models import User
 from apps.core.tenancy import abandon, scope
@@ -14,7 +15,8 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 class TenantMiddleware:
     """Opens the scope from the user's organisation, never from the address or a header.
 
-    Signing in and out runs outside of it: that needs the sessions, and nothing of a tenant.
+    Signing in and out runs outside of it: that needs the sessions, and nothing of a tenant. What somebody has seen no
+    cache keeps.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -26,7 +28,10 @@ class TenantMiddleware:
             return self.get_response(request)
         request.POST  # noqa: B018 - a slow client sends its body before the transaction opens
         with scope(user.scope):
-            return self.get_response(request)
+            response = self.get_response(request)
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_store=True)
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> None:
         """A view that raises leaves nothing behind."""

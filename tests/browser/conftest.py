@@ -12,6 +12,8 @@ from portal.embedded.system import find_browser
 from tests.browser.portal import Portal
 from tests.browser.visitors import Visitors
 
+pytest.register_assert_rewrite("tests.browser.steps")
+
 CHROMIUM = [
     "--no-sandbox",
     "--disable-gpu",
@@ -23,24 +25,28 @@ CHROMIUM = [
 
 
 @pytest.fixture(scope="session")
-def portal(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Portal]:
+def program() -> str:
+    """The system's Chromium."""
+    found = find_browser()
+    if found is None:
+        pytest.fail("Chromium is missing: install it with 'apt-get install chromium'.", pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session")
+def portal(program: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Portal]:
     """One for all browser tests of a process; it ends with them, whatever happens."""
     made = Portal(home() / f"browser-{worker_id}", tmp_path_factory.mktemp("portal") / "log")
-    made.remove()  # what a killed run left
     try:
         made.start()
         yield made
     finally:
         made.stop()
-        made.remove()
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The system's. Only as long as a module: while it runs, Django takes the process for an asynchronous one."""
-    program = find_browser()
-    if program is None:
-        pytest.fail("Chromium is missing: install it with 'apt-get install chromium'.", pytrace=False)
+def chromium(program: str) -> Iterator[Browser]:
+    """Only as long as a module: while it runs, Django takes this process for an asynchronous one."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM)
         yield browser

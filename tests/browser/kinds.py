@@ -1,26 +1,14 @@
-"""Every kind of page, light and dark, wide and narrow: nothing for axe to find, nothing beyond the screen."""
+"""Every kind of page, and what is done there before it is looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from tests.browser.stage import ALICE, BOB, CHARLIE, DANA, ERIN, Person
-from tests.browser.visitors import NARROW, WIDE, Visitors
-
-pytestmark = pytest.mark.browser
-
-# axe's own choice of rules, and the one of WCAG 2.2 that it leaves out: the size of what is to be hit. Between light
-# and dark nothing but colours differs.
-RULES: dict[Literal["light", "dark"], Any] = {
-    "light": {"rules": {"target-size": {"enabled": True}}},
-    "dark": {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}},
-}
 
 
 @dataclass(frozen=True)
@@ -88,31 +76,3 @@ KINDS = {
     "draft-running": Kind("/invoices/draft/C-100/", BOB, "Draft for Kungsgatan Bank"),
     "style-guide": Kind("/styleguide/", DANA, "Style guide"),
 }
-
-
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=name) for name, kind in KINDS.items()])
-def test_page(visitors: Visitors, kind: Kind) -> None:
-    page = visitors.page_of(kind.person) if kind.person else visitors.new_page()
-    page.goto(kind.path)
-    expect(page.get_by_role("heading", level=1)).to_have_text(kind.heading)
-    kind.then(page)
-    page.evaluate(AXE_SCRIPT)
-    found = []
-    for width in (WIDE, NARROW):
-        page.set_viewport_size({"width": width, "height": 900})
-        for scheme, rules in RULES.items():
-            page.emulate_media(color_scheme=scheme)
-            found += [f"{width} px, {scheme}: {said}" for said in complaints_of_axe(page, rules)]
-        beyond = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
-        if beyond > 0:
-            found.append(f"{width} px: the page is {beyond} px wider than the screen")
-    assert not found, "\n".join(found)
-
-
-def complaints_of_axe(page: Page, rules: dict[str, Any]) -> list[str]:
-    result = page.evaluate("options => axe.run(options)", {"resultTypes": ["violations"], **rules})
-    return [
-        f"{violation['id']}: {violation['help']}\n    {node['html'][:200]}\n    {node['failureSummary']}"
-        for violation in result["violations"]
-        for node in violation["nodes"]
-    ]
