@@ -22,7 +22,7 @@ from portal.embedded import ensure_running
 
 SAMPLE = Path(__file__).resolve().parent.parent / "portal" / "sample"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PASSWORD = "correct horse battery"  # noqa: S105
+PASSWORD = "correct horse battery"
 
 STRANGERS = """{"price_books": [{"ref": "strange-eur", "currency": "EUR", "prices": []}],
  "partners": [{"ref": "P-900", "name": "Stranger SARL", "country": "FR", "price_book": "strange-eur",

@@ -18,12 +18,12 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 from apps.accounts.models import Role, User
+from apps.core.spreadsheets import harmless
 from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.drafts import NoDraftForYou, drafts_to_read
-from apps.core.spreadsheets import harmless
 from apps.invoicing.models import Invoice, InvoicePdf
-from apps.invoicing.selectors import addressed_to, sum_invoices, visible_invoices
 from apps.invoicing.rendering import note_failed_rendering, render_pdf
+from apps.invoicing.selectors import addressed_to, sum_invoices, visible_invoices
 from apps.invoicing.services import issue_invoices
 from apps.invoicing.status import Status, in_status, status_of
 from apps.organisations.models import Customer

@@ -11,7 +11,7 @@ __all__ = ["CONTACT_CENTRE", "DIGITAL", "Cycle", "NotACycle", "Period", "cycles"
 ONE_DAY = timedelta(days=1)
 
 
-class NotACycle(Exception):  # noqa: N818
+class NotACycle(Exception):
     """The day is not the first of a cycle; names the cycle that it lies in, if it lies in one."""
 
     def __init__(self, day: date, cycle: "Cycle | None") -> None:

@@ -40,7 +40,7 @@ FOUR_DIGITS = ("CLF", "UYW")
 ORDER_OF_KINDS = ("overage", "usage", "recurring", "other")
 
 
-class MissingPrice(Exception):  # noqa: N818
+class MissingPrice(Exception):
     """R14: "A price that is missing stops the invoice and names SKU and day"."""
 
     def __init__(self, sku: str, day: date) -> None:

@@ -28,7 +28,7 @@ TOO_LONG = "longer than 31 days"
 FUTURE = "starts in the future"
 
 
-class BadRow(Exception):  # noqa: N818
+class BadRow(Exception):
     """A row that is kept aside; its argument is the category of the reason."""
 
 

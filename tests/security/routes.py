@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.http import HttpResponseBase
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from apps.core.tenancy import PROVIDER, Scope, scope
 from apps.invoicing.models import Invoice
 from apps.organisations.models import Customer
-from tests.security.world import OPEN_CYCLE, Party
+from tests.security.world import OPEN_CYCLE, Party, World
 
 # What stands in an address for a tenant's thing; all others are listed where they are used.
 OF_TENANTS = {"ref", "number"}
@@ -91,3 +93,29 @@ def targets_seen_by(reader: Scope, party: Party) -> list[Target]:
         refs = list(Customer.objects.filter(partner=party.partner).values_list("ref", flat=True))
         numbers = list(Invoice.objects.filter(partner=party.partner).values_list("number", flat=True))
     return [*map(customer_target, refs), *map(invoice_target, numbers)]
+
+
+# Addresses without anything of a tenant, and those that sign out or change the language.
+OF_NOBODY = ("account_", "set_language", "styleguide", "health")
+QUERIES = {
+    "reconciliation:": ("", "?family=ivr", "?cycle=2024-06-09&family=all"),
+    "dashboard:customers": ("", "?q=C-&sort=-customer"),
+    "invoicing:list": ("", "?customer=C-100&sort=-total", "?status=overdue&period=2024"),
+}
+
+
+def everything_seen_by(
+    reader: Scope, world: World, browser: Client, *, at_most: int = 1000
+) -> Iterator[tuple[str, HttpResponseBase]]:
+    """All that somebody can open: each address for ``at_most`` of the things it can name, with its parameters."""
+    targets = [
+        target.values for party in (world.home, world.strange) for target in targets_seen_by(reader, party)
+    ]
+    for route in all_routes():
+        if route.name.startswith(OF_NOBODY):
+            continue
+        fitting = [values for values in targets if route.parameters <= values.keys()]
+        for values in fitting[:at_most] if route.parameters else [{}]:
+            for query in next((found for name, found in QUERIES.items() if route.name.startswith(name)), ("",)):
+                address = route.address(values) + query
+                yield address, browser.get(address)

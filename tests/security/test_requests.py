@@ -1,0 +1,222 @@
+"""Requests that no page of ours would send: each gets an answer, none an error of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from django.http import HttpResponseBase
+from django.test import Client
+
+from apps.core.tenancy import PROVIDER, scope
+from apps.invoicing.models import Invoice
+from apps.subscriptions.models import SurgeChange
+from tests.security.routes import Route, all_routes
+from tests.security.world import OPEN_CYCLE, World
+
+# What pages read from their addresses. A page that reads more says so here.
+LISTS = ("page", "sort", "q", "status")
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "api:customers": ("page", "page_size", "q", "partner", "status"),
+    "api:daily-detail": ("cycle", "until", "family"),
+    "api:invoices": ("page", "page_size", "q", "customer", "status", "kind", "period"),
+    "dashboard:customers": (*LISTS, "partner"),
+    "dashboard:customers-csv": (*LISTS, "partner"),
+    "invoicing:draft": ("cycle",),
+    "invoicing:list": (*LISTS, "customer", "kind", "period"),
+    "invoicing:list-csv": ("q", "customer", "period"),
+    "invoicing:pdf-state": ("tries",),
+    "reconciliation:current": ("cycle", "subscription", "family"),
+    "reconciliation:daily-detail": ("cycle", "subscription", "family", "org", "sort", "page"),
+    "reconciliation:daily-detail-csv": ("cycle", "subscription", "family"),
+    "subscriptions:surge-preview": ("percentage",),
+    "subscriptions:voice": ("page",),
+    "account_login": ("next",),
+    "health": ("require",),
+}
+VALUES = [
+    "\x00",
+    "é\u202e\U0001f600" + "x" * 10_000,
+    "9" * 40,
+    "-1",
+    "0001-01-01",
+    "9999-12-31",
+    "' OR 1=1 --",
+]
+# Sent as bytes: arrays, what is no UTF-8, what is half encoded.
+QUERIES = ["page[]=1&cycle[]=x&q[$ne]=1", "q=%ff%fe&cycle=%ed%a0%80", "%&==&;&page=%u0031", "page=1&page=2&page=x", "&" * 200]
+REFS = ["%2F", "%00", "C-100%00", "..%2f..%2fetc%2fpasswd", ".", "%F0%9F%98%80", "%ff", "x" * 9000, "C-100%0d%0aX:1", "c-100", "%20"]
+
+
+@pytest.fixture
+def values(world: World) -> dict[str, object]:
+    with scope(world.people["bob"].scope):
+        number = Invoice.objects.filter(seller="partner").values_list("number", flat=True)[0]
+    return {"ref": "C-100", "number": number, "first_day": OPEN_CYCLE, "uidb36": "1", "key": "x"}
+
+
+def routes() -> list[Route]:
+    return [route for route in all_routes() if route.name not in ("account_logout", "set_language")]
+
+
+def finished(answer: HttpResponseBase) -> int:
+    """The status of an answer that was read to its end."""
+    b"".join(answer)
+    return answer.status_code
+
+
+FINE = {200, 302, 400, 403, 404, 405, 409}
+
+
+@pytest.mark.parametrize("name", ["dana", "alice"])
+def test_no_value_of_a_parameter_is_an_error_of_the_server(
+    world: World, browser_of: Callable[..., Client], values: dict[str, object], name: str
+) -> None:
+    browser = browser_of(name)
+    assert set(PARAMETERS) <= {route.name for route in routes()}
+    for route in routes():
+        for parameter in PARAMETERS.get(route.name, ()):
+            for value in VALUES if name == "dana" else VALUES[:3]:
+                if parameter == "sort" and "." in value:
+                    continue
+                address = f"{route.address(values)}?{parameter}={quote(value)}"
+                assert finished(browser.get(address)) in FINE, (route.name, parameter, value[:20])
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_no_query_is_an_error_of_the_server(
+    world: World, browser_of: Callable[..., Client], values: dict[str, object], query: str
+) -> None:
+    browser = browser_of("bob")
+    for route in routes():
+        assert finished(browser.get(f"{route.address(values)}?{query}")) in FINE, route.name
+
+
+@pytest.mark.parametrize("ref", REFS)
+def test_no_name_in_an_address_is_an_error_of_the_server(
+    world: World, browser_of: Callable[..., Client], values: dict[str, object], ref: str
+) -> None:
+    browser = browser_of("bob")
+    for route in routes():
+        if route.is_of_tenants:
+            address = route.address({**values, "ref": "REF", "number": "REF"}).replace("REF", ref)
+            for method in ("get", "post"):
+                assert finished(getattr(browser, method)(address)) in FINE, address[:80]
+
+
+@pytest.mark.parametrize("day", ["0000-00-00", "2024-02-30", "9999-12-31", "0001-01-01", "٢٠٢٤-٠٦-٠٩", "2024-13-01"])
+def test_no_day_in_an_address_is_an_error_of_the_server(
+    world: World, browser_of: Callable[..., Client], day: str
+) -> None:
+    for name in ("dana", "alice"):
+        browser = browser_of(name)
+        assert browser.get(f"/invoices/draft/C-100/{day}/").status_code == 404
+        assert browser.post(f"/invoices/draft/C-100/{day}/").status_code in (403, 404)
+
+
+BODIES = [
+    ("application/json", b'{"percentage": 1, "reason": "x"}'),
+    ("application/json", b"{" * 10_000),
+    ("text/xml", b"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>"),
+    ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=\"percentage\"\r\n\r\n"),
+    ("multipart/form-data", b"no boundary"),
+    ("application/x-www-form-urlencoded", b"percentage=%00&reason=%00"),
+    ("application/x-www-form-urlencoded", b"percentage=1e9999&reason=x"),
+    ("application/x-www-form-urlencoded", b"percentage=NaN&reason=x"),
+    ("application/x-www-form-urlencoded", b"percentage=-0.001&reason=x"),
+    ("application/x-www-form-urlencoded", b"percentage=1001&reason=x"),
+    ("application/x-www-form-urlencoded", b"percentage=55&reason=" + b"%20" * 50),
+    ("application/x-www-form-urlencoded", b"percentage=55&reason=" + b"x" * 2001),
+    ("application/x-www-form-urlencoded", b"&".join(b"a%d=1" % number for number in range(2000))),
+    ("", b""),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), BODIES)
+def test_no_body_is_an_error_of_the_server_or_changes_anything(
+    world: World, browser_of: Callable[..., Client], kind: str, body: bytes
+) -> None:
+    browser = browser_of("dana")
+    with scope(PROVIDER):
+        before = SurgeChange.objects.count()
+    for address in ("/customers/C-100/voice/", "/accounts/login/", "/accounts/password/reset/", "/language/setlang/", "/api/v1/invoices/"):
+        assert finished(browser.generic("POST", address, body, content_type=kind)) in FINE, address
+    with scope(PROVIDER):
+        assert SurgeChange.objects.count() == before
+
+
+def test_a_method_that_a_page_does_not_have_changes_nothing(
+    world: World, browser_of: Callable[..., Client]
+) -> None:
+    """Nor does a header or a field that names another method."""
+    browser = browser_of("dana")
+    with scope(PROVIDER):
+        before = SurgeChange.objects.count()
+    change = {"percentage": "50", "reason": "x"}
+    for method in ("PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "FOO"):
+        assert browser.generic(method, "/customers/C-100/voice/").status_code == 405
+    browser.get("/customers/C-100/voice/", {**change, "_method": "POST"}, headers={"X-HTTP-Method-Override": "POST"})
+    browser.head("/customers/C-100/voice/", change)
+    with scope(PROVIDER):
+        assert SurgeChange.objects.count() == before
+
+
+def test_head_is_get_without_a_body(
+    world: World, browser_of: Callable[..., Client], values: dict[str, object]
+) -> None:
+    browser = browser_of("bob")
+    for route in routes():
+        if route.name == "invoicing:pdf":  # the test client lets the file open
+            continue
+        got, head = browser.get(route.address(values)), browser.head(route.address(values))
+        assert (head.status_code, head.content) == (got.status_code, b""), route.name
+
+
+def test_only_the_portals_names_are_answered(db: None, client: Client) -> None:
+    for host in ("evil.example", "testserver.evil.example", "testserver:80@evil.example", "testserver, evil.example", ""):
+        assert client.get("/accounts/login/", headers={"host": host}).status_code in (400, 200 if not host else 400)
+    answer = client.get("/accounts/login/", headers={"x-forwarded-host": "evil.example"})
+    assert b"evil.example" not in answer.content
+
+
+ELSEWHERE = [
+    "https://evil.example/",
+    "//evil.example",
+    "///evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "https:evil.example",
+    "javascript:alert(1)",
+    "/%09/evil.example",
+    "http://testserver@evil.example/",
+    "http://testserver.evil.example/",
+    "\x00//evil.example",
+    " https://evil.example",
+]
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_no_redirect_leads_out_of_the_portal(
+    world: World, browser_of: Callable[..., Client], target: str
+) -> None:
+    user = world.people["bob"]
+    with scope(PROVIDER):
+        user.set_password("correct horse battery")
+        user.save()
+    signing_in = Client().post(
+        "/accounts/login/", {"login": user.email, "password": "correct horse battery", "next": target}
+    )
+    browser = browser_of("bob")
+    answers = [
+        signing_in,
+        browser.post("/language/setlang/", {"language": "fr", "next": target}),
+        browser.post("/language/setlang/", {"language": "fr"}, headers={"referer": target}),
+        browser.get("/accounts/login/", {"next": target}),
+        browser.post("/accounts/logout/", {"next": target}),
+    ]
+    for answer in answers:
+        location = answer.headers.get("Location", "/")
+        assert location.startswith("/"), location
+        assert not location.startswith(("//", "/\\")), location
+        assert "evil" not in location.partition("?")[0] or location.startswith("/%09"), location
