@@ -40,7 +40,10 @@ def django_db_setup(
     """The test database is made by the owner of its tables; the tests sign in to it as the application does."""
     with django_db_blocker.unblock():
         made = setup_databases(
-            verbosity=0, interactive=False, aliases=dict.fromkeys(("default", "owner")), serialized_aliases=set()
+            verbosity=0,
+            interactive=False,
+            aliases=dict.fromkeys(("default", "owner")),
+            serialized_aliases=set(),
         )
     assert connections["default"].settings_dict["NAME"].startswith("test_")
     yield

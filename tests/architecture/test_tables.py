@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, connections, transaction
 
+from apps.accounts.models import AuditEntry
+from apps.catalogue.models import Offer
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.invoicing.models import Invoice, InvoiceLine
 from apps.organisations.models import Customer, Partner
 from apps.subscriptions.models import ClosedCycle, Subscription, SurgeChange
-from apps.accounts.models import AuditEntry
-from apps.catalogue.models import Offer
 from portal.embedded import addresses
 from portal.embedded.roles import LOGIN, OWNER, START_ROLE, TAKEN_ROLES
 from tests.security.world import Party, World
@@ -78,13 +78,9 @@ TABLES = {
     "auth_group": shared("of a library; nobody has a right"),
     "auth_group_permissions": shared("of a library; nobody has a right"),
     "auth_permission": shared("of a library; nobody has a right"),
-    "catalogue_bookprice": kept_apart(
-        provider=(CHANGE, EVERY), partner=(READ, f"book_id {BOOKS_BOUGHT_BY}")
-    ),
+    "catalogue_bookprice": kept_apart(provider=(CHANGE, EVERY), partner=(READ, f"book_id {BOOKS_BOUGHT_BY}")),
     "catalogue_customerterms": kept_apart(provider=(ALL, EVERY), partner=(READ, OWN_PARTNER)),
-    "catalogue_offer": shared(
-        "what is sold is known to all", provider=CHANGE, partner=READ, customer=READ
-    ),
+    "catalogue_offer": shared("what is sold is known to all", provider=CHANGE, partner=READ, customer=READ),
     "catalogue_partnerterms": kept_apart(provider=(CHANGE, EVERY), partner=(READ, OWN_PARTNER)),
     "catalogue_pricebook": kept_apart(provider=(CHANGE, EVERY), partner=(READ, f"id {BOOKS_BOUGHT_BY}")),
     "catalogue_sku": shared("what is sold is known to all", provider=CHANGE, partner=READ, customer=READ),
@@ -132,7 +128,7 @@ FROZEN = [
     "subscriptions_surgechange",
 ]
 
-# References between tables of tenants. A foreign key looks past row-level security: who sees that both are of one tenant?
+# References between tables of tenants: a foreign key looks past row-level security, so who sees that both are of one?
 THE_PORTFOLIO = "import_portfolio, which reads the subscription from the customer's own"
 THE_CLOSING = "close_cycle, which takes the primary from the customer's own cycle"
 THE_RUN = "reconcile_customer, which writes both"
@@ -168,11 +164,11 @@ UNIQUE = {
 }
 
 
-def rows(statement: str, *parameters: object) -> list[Any]:
+def rows(statement: str, *parameters: Any) -> list[Any]:
     """What a question to the catalogue is answered with."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 @contextmanager
@@ -205,9 +201,7 @@ def test_row_security_is_enabled_and_forced_where_rows_are_kept_apart(db: None) 
         )
     )
 
-    assert found == {
-        table: "(f,f)" if declared.shared else "(t,t)" for table, declared in TABLES.items()
-    }
+    assert found == {table: "(f,f)" if declared.shared else "(t,t)" for table, declared in TABLES.items()}
 
 
 def test_policies_are_the_declared_ones(db: None) -> None:
@@ -231,7 +225,9 @@ def test_policies_are_the_declared_ones(db: None) -> None:
 
 def _plain(condition: str) -> str:
     """A policy's condition as ``TABLES`` writes it, whatever the server's version makes of it."""
-    setting = r"SELECT NULLIF current_setting 'portal\.(\w+)'::text, true , ''::text ::integer(?: AS \"?nullif\"?)?"
+    setting = (
+        r"SELECT NULLIF current_setting 'portal\.(\w+)'::text, true , ''::text ::integer(?: AS \"?nullif\"?)?"
+    )
     words = " ".join(condition.replace("(", " ").replace(")", " ").split())
     return re.sub(setting, r"\1", words)
 
@@ -257,8 +253,8 @@ def test_grants_are_the_declared_ones(db: None) -> None:
 
 def test_a_right_has_its_policy_and_no_role_can_hand_it_on(db: None) -> None:
     grantable = rows(
-        "SELECT c.relname FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE a.is_grantable AND a.grantee <> c.relowner"
-        " AND c.relnamespace = 'public'::regnamespace"
+        "SELECT c.relname FROM pg_class AS c, aclexplode(c.relacl) AS a"
+        " WHERE a.is_grantable AND a.grantee <> c.relowner AND c.relnamespace = 'public'::regnamespace"
     )
 
     assert grantable == []
@@ -300,8 +296,8 @@ def test_roles_have_no_power_of_their_own(db: None) -> None:
     found = {
         name: attributes
         for name, *attributes in rows(
-            "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolreplication, rolcreatedb, rolinherit, rolcanlogin"
-            " FROM pg_roles WHERE rolname = ANY(%s)",
+            "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolreplication, rolcreatedb, rolinherit,"
+            " rolcanlogin FROM pg_roles WHERE rolname = ANY(%s)",
             [LOGIN, OWNER, *TAKEN_ROLES],
         )
     }
@@ -373,7 +369,9 @@ def test_temporary_tables_are_for_tenants_and_not_for_signing_in(db: None) -> No
     assert rows("SELECT has_database_privilege(%s, %s, 'CREATE')", LOGIN, working) == [(False,)]
 
 
-@pytest.mark.parametrize("table", [table for table, declared in TABLES.items() if "auth" not in declared.rights])
+@pytest.mark.parametrize(
+    "table", [table for table, declared in TABLES.items() if "auth" not in declared.rights]
+)
 def test_without_a_scope_every_tenants_table_refuses(db: None, table: str) -> None:
     with connection.cursor() as cursor:
         for statement in (
@@ -447,7 +445,7 @@ def _write_once() -> None:
     day = date(2024, 6, 9)
     of_customer: dict[str, Any] = {"partner": partner, "customer": customer}
     subscription = Subscription.objects.using("owner").create(
-        **of_customer, number="S", offer=Offer.objects.using("owner").first(), starts_on=day, bill_day=9
+        **of_customer, number="S", offer=Offer.objects.using("owner").all()[0], starts_on=day, bill_day=9
     )
     AuditEntry.objects.using("owner").create(**of_customer, by="x", action="x", subject="x")
     SurgeChange.objects.using("owner").create(
@@ -501,7 +499,8 @@ def _columns(table: str) -> set[str]:
     return {
         name
         for (name,) in rows(
-            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped", table
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            table,
         )
     }
 
@@ -549,9 +548,48 @@ def test_no_row_names_a_customer_of_another_partner(world: World) -> None:
                 if table == "catalogue_customerterms":  # one a customer: the stranger's own makes room
                     cursor.execute(f"DELETE FROM {table} WHERE customer_id = %s", [foreign])
                 if table == "invoicing_invoicepdf":  # one an invoice
-                    _copy(cursor, "invoicing_invoice", world.home, number="number || 'x'", period_from="period_from - 1")
+                    _copy(
+                        cursor,
+                        "invoicing_invoice",
+                        world.home,
+                        number="number || 'x'",
+                        period_from="period_from - 1",
+                    )
                 _copy(cursor, table, world.home, **{"customer_id": str(foreign), **DIFFERENT.get(table, {})})
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_facts_name_a_customer_and_its_own_partner(world: World) -> None:
+    """What the constraints do elsewhere, the one door does for them."""
+    with scope(PROVIDER):
+        stored, right = rows(
+            "SELECT count(*), count(c.id) FROM usage_interval AS i LEFT JOIN organisations_customer AS c"
+            " ON c.id = i.customer_id AND c.partner_id = i.partner_id"
+        )[0]
+    assert stored == right > 0
+
+
+WRITTEN_BY_PARTNERS = sorted(
+    table
+    for table, declared in TABLES.items()
+    if not declared.shared and "INSERT" in declared.rights.get("partner", ("",))[0]
+)
+
+
+@pytest.mark.parametrize("table", WRITTEN_BY_PARTNERS)
+def test_nobody_writes_rows_of_another_tenant(world: World, table: str) -> None:
+    """The condition of a policy holds for what is written as it does for what is read."""
+    foreign = {"partner_id": str(world.home.partner.pk), "customer_id": str(world.home.customers[0].pk)}
+    columns = sorted(_columns(table) - {"id"})
+    values = ", ".join(foreign.get(column, column) for column in columns)
+    with scope(Scope(Role.PARTNER, world.strange.partner.pk)), connection.cursor() as cursor:
+        with refused(match="violates row-level security policy"):
+            cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} LIMIT 1")
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        assert cursor.fetchone() > (0,), "there is no row to copy"
+        if "UPDATE" in TABLES[table].rights["partner"][0].split():
+            with refused(match="violates row-level security policy"):
+                cursor.execute(f"UPDATE {table} SET partner_id = %s", [world.home.partner.pk])
 
 
 def test_whatever_names_a_customer_names_its_partner(world: World) -> None:

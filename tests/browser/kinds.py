@@ -63,8 +63,10 @@ KINDS = {
     "current-usage": Kind("/customers/C-100/", ALICE, "Kungsgatan Bank"),
     "current-usage-ports": Kind("/customers/C-200/?family=ivr", CHARLIE, "Anonymous Bank"),
     "current-usage-none": Kind("/customers/C-100/?cycle=2024-05-09", DANA, "Kungsgatan Bank"),
-    "daily-detail": Kind("/customers/C-100/daily-detail/", BOB, "Kungsgatan Bank", open_numbers_of_chart),
-    "daily-detail-ports": Kind("/customers/C-200/daily-detail/?family=ivr", CHARLIE, "Anonymous Bank"),
+    "daily-detail": Kind("/customers/C-100/daily-detail/", BOB, "Kungsgatan Bank"),
+    "daily-detail-ports": Kind(
+        "/customers/C-200/daily-detail/?family=ivr", CHARLIE, "Anonymous Bank", open_numbers_of_chart
+    ),
     "voice": Kind("/customers/C-100/voice/", ALICE, "Kungsgatan Bank"),
     "voice-change": Kind("/customers/C-100/voice/", DANA, "Kungsgatan Bank", send_empty_reason),
     "invoices": Kind("/invoices/", DANA, "Invoices"),

@@ -44,12 +44,18 @@ class Visitors:
         context.on("response", self._see_response)
         return context.new_page()
 
+    def sign_in(self, person: Person) -> Page:
+        """Through the form, from the start; the page is where that leads."""
+        page = self.new_page()
+        page.goto("/")
+        submit_sign_in(page, person.email, PASSWORD)
+        expect(page.get_by_role("button", name=f"Your account, {person.email}")).to_be_visible()
+        return page
+
     def page_of(self, person: Person, **options: Any) -> Page:
         """A page of somebody who has signed in before."""
         if person not in self.portal.sessions:
-            page = self.new_page()
-            sign_in(page, person)
-            self.portal.sessions[person] = page.context.storage_state()
+            self.portal.sessions[person] = self.sign_in(person).context.storage_state()
         return self.new_page(storage_state=self.portal.sessions[person], **options)
 
     def close(self) -> None:
@@ -70,13 +76,6 @@ class Visitors:
         missing = response.status == 404 and not response.request.is_navigation_request()
         if missing or response.status >= 500:
             self.complaints.append(f"{response.url} answered {response.status}")
-
-
-def sign_in(page: Page, person: Person, password: str = PASSWORD) -> None:
-    """Through the form, wherever the address leads then."""
-    page.goto("/")
-    submit_sign_in(page, person.email, password)
-    expect(page.get_by_role("button", name=f"Your account, {person.email}")).to_be_visible()
 
 
 def submit_sign_in(page: Page, email: str, password: str) -> None:

@@ -304,7 +304,7 @@ def test_the_list_as_csv(client_of: Browser, bob: User, retail_invoice: Invoice)
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "  ="])
 def test_no_text_of_a_csv_is_a_formula(start: str) -> None:
-    assert harmless(f"{start}SUM(A1)") == f"'{start}SUM(A1)"
+    assert harmless(f"{start}SUM(A1)") == f"'{start}SUM(A1)".replace("\r", "\n")
     assert harmless("Kungsgatan -1") == "Kungsgatan -1"
 
 

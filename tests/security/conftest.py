@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -34,7 +35,7 @@ def world(built_world: World, db: None) -> World:
 def browser_of(world: World) -> Callable[..., Client]:
     """A browser in which somebody is signed in, by first name; ``""`` is nobody."""
 
-    def signed_in(name: str, **options: bool) -> Client:
+    def signed_in(name: str, **options: Any) -> Client:
         client = Client(**options)
         if name:
             user = User.objects.get(pk=world.people[name].pk)

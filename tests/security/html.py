@@ -19,7 +19,18 @@ POLICY = {
     "base-uri 'none'",
     "frame-ancestors 'none'",
 }
-ADDRESSES = {"href", "src", "action", "formaction", "data", "poster", "hx-get", "hx-post", "xlink:href", "content"}
+ADDRESSES = {
+    "href",
+    "src",
+    "action",
+    "formaction",
+    "data",
+    "poster",
+    "hx-get",
+    "hx-post",
+    "xlink:href",
+    "content",
+}
 # Elements that would run or fetch something, or change where links lead.
 FORBIDDEN_ELEMENTS = {"style", "iframe", "object", "embed", "base", "applet", "frame"}
 

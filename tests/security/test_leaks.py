@@ -73,7 +73,15 @@ def secrets_of(world: World) -> Callable[[str], set[str]]:
 
 def test_each_reader_has_something_to_be_kept_from(secrets_of: Callable[[str], set[str]]) -> None:
     """The words that the next test looks for are there."""
-    assert {"Borealis Partners", "C-900", "613.19", "857.71", "borealis-retail", "C-101", "731.37"} <= secrets_of("alice")
+    assert {
+        "Borealis Partners",
+        "C-900",
+        "613.19",
+        "857.71",
+        "borealis-retail",
+        "C-101",
+        "731.37",
+    } <= secrets_of("alice")
     assert {"Borealis Partners", "C-900", "613.19", "borealis-retail", "INV-000003"} <= secrets_of("bob")
     assert {"Aurora Partners", "C-100", "731.37", "917.53", "bob@aurora.example"} <= secrets_of("charlie")
     assert "613.19" in secrets_of("erin")
@@ -99,10 +107,11 @@ def test_nothing_that_can_be_opened_holds_what_its_reader_may_not_see(
             found = re.search(rf"(?<![\w.,-]){re.escape(word)}(?![\w-]|[.,]\d)", text)
             assert found is None, f"{address}: {text[max(0, found.start() - 200) : found.end() + 50]}"
         check_text(answer, text, address)
-        if answer.status_code == 200:
-            texts.append(text)
+        may_not = "/voice/preview/" in address
+        assert answer.status_code == 403 if may_not else answer.status_code in (200, 302), address
+        texts.append(text)
 
-    assert len(texts) >= 20
+    assert len(texts) >= 25
     prices = {"alice": ("731.37", "917.53"), "erin": ("613.19", "857.71")}
     if name in prices:
         wholesale, retail = prices[name]
@@ -140,11 +149,13 @@ def _is_of(table: str, row: dict[str, Any], reader: Scope) -> bool:
         books = {row["id"]: row["ref"] for row in rows_of("catalogue_pricebook", PROVIDER)}
         partners = {row["id"]: row["name"] for row in rows_of("organisations_partner", PROVIDER)}
         word = partners[reader.partner].split()[0].lower()
-        return books[row.get("book_id", row["id"])].startswith(word)
+        return str(books[row.get("book_id", row["id"])]).startswith(word)
     if table == "organisations_partner":
         return bool(row["id"] == reader.partner)
     if table == "organisations_customer":
-        return bool(row["id"] == reader.customer or (reader.customer is None and row["partner_id"] == reader.partner))
+        return bool(
+            row["id"] == reader.customer or (reader.customer is None and row["partner_id"] == reader.partner)
+        )
     if reader.role is Role.CUSTOMER and table != "usage_source":
         return bool(row["customer_id"] == reader.customer) if "customer_id" in row else False
     return bool(row["partner_id"] == reader.partner)

@@ -35,18 +35,29 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "account_login": ("next",),
     "health": ("require",),
 }
-VALUES = [
-    "\x00",
-    "é\u202e\U0001f600" + "x" * 10_000,
-    "9" * 40,
-    "-1",
-    "0001-01-01",
-    "9999-12-31",
-    "' OR 1=1 --",
+FOR_ANY = ["\x00", "é\u202e\U0001f600' OR 1=1 --" + "x" * 10_000]
+FOR_DAYS = ["0001-01-01", "9999-12-31", "2024-06-09T00:00"]
+FOR_NUMBERS = ["9" * 40, "-1"]
+DAYS = {"cycle", "until", "period"}
+NUMBERS = {"page", "page_size", "percentage", "tries"}
+# Sent as bytes: arrays, what is no UTF-8, what is half encoded, and many of nothing.
+QUERIES = [
+    "page[]=1&cycle[]=x&q[$ne]=1&page=1&page=2&page=x",
+    "q=%ff%fe&cycle=%ed%a0%80&%&==&;&page=%u0031" + "&" * 200,
 ]
-# Sent as bytes: arrays, what is no UTF-8, what is half encoded.
-QUERIES = ["page[]=1&cycle[]=x&q[$ne]=1", "q=%ff%fe&cycle=%ed%a0%80", "%&==&;&page=%u0031", "page=1&page=2&page=x", "&" * 200]
-REFS = ["%2F", "%00", "C-100%00", "..%2f..%2fetc%2fpasswd", ".", "%F0%9F%98%80", "%ff", "x" * 9000, "C-100%0d%0aX:1", "c-100", "%20"]
+REFS = [
+    "%2F",
+    "%00",
+    "C-100%00",
+    "..%2f..%2fetc%2fpasswd",
+    ".",
+    "%F0%9F%98%80",
+    "%ff",
+    "x" * 9000,
+    "C-100%0d%0aX:1",
+    "c-100",
+    "%20",
+]
 
 
 @pytest.fixture
@@ -66,20 +77,24 @@ def finished(answer: HttpResponseBase) -> int:
     return answer.status_code
 
 
+def values_for(parameter: str) -> list[str]:
+    """What is sent as a parameter."""
+    if parameter in DAYS:
+        return FOR_ANY + FOR_DAYS
+    return FOR_ANY + FOR_NUMBERS if parameter in NUMBERS else FOR_ANY
+
+
 FINE = {200, 302, 400, 403, 404, 405, 409}
 
 
-@pytest.mark.parametrize("name", ["dana", "alice"])
 def test_no_value_of_a_parameter_is_an_error_of_the_server(
-    world: World, browser_of: Callable[..., Client], values: dict[str, object], name: str
+    world: World, browser_of: Callable[..., Client], values: dict[str, object]
 ) -> None:
-    browser = browser_of(name)
+    browser = browser_of("dana")
     assert set(PARAMETERS) <= {route.name for route in routes()}
     for route in routes():
         for parameter in PARAMETERS.get(route.name, ()):
-            for value in VALUES if name == "dana" else VALUES[:3]:
-                if parameter == "sort" and "." in value:
-                    continue
+            for value in values_for(parameter):
                 address = f"{route.address(values)}?{parameter}={quote(value)}"
                 assert finished(browser.get(address)) in FINE, (route.name, parameter, value[:20])
 
@@ -105,7 +120,9 @@ def test_no_name_in_an_address_is_an_error_of_the_server(
                 assert finished(getattr(browser, method)(address)) in FINE, address[:80]
 
 
-@pytest.mark.parametrize("day", ["0000-00-00", "2024-02-30", "9999-12-31", "0001-01-01", "٢٠٢٤-٠٦-٠٩", "2024-13-01"])
+@pytest.mark.parametrize(
+    "day", ["0000-00-00", "2024-02-30", "9999-12-31", "0001-01-01", "٢٠٢٤-٠٦-٠٩", "2024-13-01"]
+)
 def test_no_day_in_an_address_is_an_error_of_the_server(
     world: World, browser_of: Callable[..., Client], day: str
 ) -> None:
@@ -119,7 +136,7 @@ BODIES = [
     ("application/json", b'{"percentage": 1, "reason": "x"}'),
     ("application/json", b"{" * 10_000),
     ("text/xml", b"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>"),
-    ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=\"percentage\"\r\n\r\n"),
+    ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="percentage"\r\n\r\n'),
     ("multipart/form-data", b"no boundary"),
     ("application/x-www-form-urlencoded", b"percentage=%00&reason=%00"),
     ("application/x-www-form-urlencoded", b"percentage=1e9999&reason=x"),
@@ -140,7 +157,13 @@ def test_no_body_is_an_error_of_the_server_or_changes_anything(
     browser = browser_of("dana")
     with scope(PROVIDER):
         before = SurgeChange.objects.count()
-    for address in ("/customers/C-100/voice/", "/accounts/login/", "/accounts/password/reset/", "/language/setlang/", "/api/v1/invoices/"):
+    for address in (
+        "/customers/C-100/voice/",
+        "/accounts/login/",
+        "/accounts/password/reset/",
+        "/language/setlang/",
+        "/api/v1/invoices/",
+    ):
         assert finished(browser.generic("POST", address, body, content_type=kind)) in FINE, address
     with scope(PROVIDER):
         assert SurgeChange.objects.count() == before
@@ -156,7 +179,9 @@ def test_a_method_that_a_page_does_not_have_changes_nothing(
     change = {"percentage": "50", "reason": "x"}
     for method in ("PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "FOO"):
         assert browser.generic(method, "/customers/C-100/voice/").status_code == 405
-    browser.get("/customers/C-100/voice/", {**change, "_method": "POST"}, headers={"X-HTTP-Method-Override": "POST"})
+    browser.get(
+        "/customers/C-100/voice/", {**change, "_method": "POST"}, headers={"X-HTTP-Method-Override": "POST"}
+    )
     browser.head("/customers/C-100/voice/", change)
     with scope(PROVIDER):
         assert SurgeChange.objects.count() == before
@@ -174,8 +199,17 @@ def test_head_is_get_without_a_body(
 
 
 def test_only_the_portals_names_are_answered(db: None, client: Client) -> None:
-    for host in ("evil.example", "testserver.evil.example", "testserver:80@evil.example", "testserver, evil.example", ""):
-        assert client.get("/accounts/login/", headers={"host": host}).status_code in (400, 200 if not host else 400)
+    for host in (
+        "evil.example",
+        "testserver.evil.example",
+        "testserver:80@evil.example",
+        "testserver, evil.example",
+        "",
+    ):
+        assert client.get("/accounts/login/", headers={"host": host}).status_code in (
+            400,
+            200 if not host else 400,
+        )
     answer = client.get("/accounts/login/", headers={"x-forwarded-host": "evil.example"})
     assert b"evil.example" not in answer.content
 

@@ -62,7 +62,10 @@ def build(folder: Path) -> World:
             *_books("aurora", "731.37", "917.53"),
             *_books("borealis", "613.19", "857.71"),
         ],
-        "partners": [_partner("P-100", "aurora", ("C-100", "C-101")), _partner("P-900", "borealis", ("C-900", "C-901"))],
+        "partners": [
+            _partner("P-100", "aurora", ("C-100", "C-101")),
+            _partner("P-900", "borealis", ("C-900", "C-901")),
+        ],
     }
     with scope(PROVIDER):
         import_portfolio(text=json.dumps(portfolio), by="test")
@@ -141,14 +144,16 @@ def _partner(ref: str, word: str, customers: tuple[str, ...]) -> dict[str, Any]:
 def _party(ref: str, word: str) -> Party:
     partner = Partner.objects.get(ref=ref)
     customers = tuple(Customer.objects.select_related("partner").filter(partner=partner))
-    for organisation in (partner, *customers):
+    organisations: list[Partner | Customer] = [partner, *customers]
+    for organisation in organisations:
+        own = organisation.ref
         describe_organisation(
             organisation=organisation,
-            address=f"{organisation.ref} {word} street",
-            tax_registration=f"{word}-tax-{organisation.ref}",
-            contact_name=f"{word} contact {organisation.ref}",
-            contact_email=f"{organisation.ref.lower()}@{word}.example",
-            contact_phone=f"+{word}-{organisation.ref}",
+            address=f"{own} {word} street",
+            tax_registration=f"{word}-tax-{own}",
+            contact_name=f"{word} contact {own}",
+            contact_email=f"{own.lower()}@{word}.example",
+            contact_phone=f"+{word}-{own}",
         )
     return Party(word, partner, customers)
 
@@ -185,9 +190,7 @@ def _usage(folder: Path, party: Party, customer: Customer, *, again: bool = Fals
     legs = ["record_id,contact_id,started_at,ended_at"]
     for number in range(4):
         name = f"{party.word}-{customer.ref}-{number}"
-        sessions.append(
-            f"{name}-{month},{name},standard,2024-{month}-12T08:00:00Z,2024-{month}-12T16:00:00Z"
-        )
+        sessions.append(f"{name}-{month},{name},standard,2024-{month}-12T08:00:00Z,2024-{month}-12T16:00:00Z")
         legs.append(f"leg-{name}-{month},contact-{name},2024-{month}-12T10:00:00Z,2024-{month}-12T10:09:00Z")
     if again:
         name = f"{party.word}-{customer.ref}-0"

@@ -120,11 +120,16 @@ def test_R10_the_primary_is_the_oldest_active_subscription(on: str, primary: str
     assert (found and found.number) == primary
 
 
-def test_R10_of_two_that_start_together_the_number_that_comes_first_as_text_is_primary() -> None:
-    terms = [term(number, "2024-01-01") for number in ("Sub-9", "Sub-10", "sub-1")]
+@pytest.mark.parametrize(
+    ("first", "second"), [("Sub-10", "Sub-9"), ("Sub-1", "Sub-10"), ("Sub-2", "sub-1"), ("A", "a")]
+)
+def test_R10_of_two_that_start_together_the_number_that_comes_first_as_text_is_primary(
+    first: str, second: str
+) -> None:
+    terms = [term(number, "2024-01-01") for number in (second, first)]
     found = primary_on(terms, day("2024-01-01"))
     assert found is not None
-    assert found.number == "Sub-10"
+    assert found.number == first
 
 
 def test_R10_when_the_primary_ends_its_cycle_ends_with_it_and_the_next_continues_with_its_own_bill_day() -> (

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
@@ -23,6 +21,7 @@ from apps.usage.models import Conflict, Delivery, Interval, RowKeptAside, Source
 from apps.usage.services import UsageImported, UsageRefused, import_usage
 from tests.conftest import NOW, import_file
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
+from tests.factories.threads import in_threads
 from tests.factories.usage import UsageFiles
 
 HEADER = "record_id,agent_id,licence,started_at,ended_at\n"
@@ -427,6 +426,16 @@ def test_a_header_alone_is_a_file_without_rows(
     assert not stored()
 
 
+def test_a_file_name_that_is_no_text_is_no_hindrance(
+    two_partners: tuple[Customer, Customer], tmp_path: Path
+) -> None:
+    path = tmp_path / "broken-\udce9.csv"
+    path.write_text(HEADER + row("r1"))
+    assert counts(import_file("agent-sessions", path, customer="C-1")) == (1, 0, 0, 0)
+    with scope(PROVIDER):
+        assert Delivery.objects.get().file_name == "broken-\\udce9.csv"
+
+
 def test_unknown_kinds_sources_and_customers_are_refused(
     two_partners: tuple[Customer, Customer], files: UsageFiles
 ) -> None:
@@ -575,31 +584,6 @@ def _crash_on_second_call() -> Callable[[object], None]:
             raise Crash
 
     return crash
-
-
-def in_threads(*works: Callable[[], Any]) -> list[Any]:
-    """Do all at once, each with a connection of its own; what went wrong is raised here."""
-    barrier = threading.Barrier(len(works))
-    results: list[Any] = [None] * len(works)
-
-    def run(number: int, work: Callable[[], Any]) -> None:
-        try:
-            barrier.wait()
-            results[number] = work()
-        except BaseException as error:
-            results[number] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=each) for each in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results
 
 
 def test_two_imports_of_one_file_at_once_store_not_one_row_twice(
