@@ -33,28 +33,30 @@ def is_formula(cell: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("start", STARTS)
-def test_no_cell_of_a_file_is_a_formula(world: World, browser_of: Callable[..., Client], start: str) -> None:
-    evil = f"{start}cmd|' /C calc'!A0"
-    customer = world.home.customers[0]
-    with scope(PROVIDER):
-        Customer.objects.filter(pk=customer.pk).update(name=evil, contact_name=evil)
-        Partner.objects.filter(pk=world.home.partner.pk).update(name=evil)
-        with connection.cursor() as cursor:
-            for column in (
-                "subscriptions_subscription SET number = %s || number",
-                "catalogue_sku SET name = %s || name",
-            ):
-                cursor.execute(f"UPDATE {column}", [start])
-        again = Customer.objects.select_related("partner").get(pk=customer.pk)
-        invoices = issue_invoices(customer=again, first_day=OPEN_CYCLE, today=TODAY, by="test")
+@pytest.mark.parametrize("starts", [STARTS[:4], STARTS[4:8], STARTS[8:12], STARTS[12:]])
+def test_no_cell_of_a_file_is_a_formula(
+    world: World, browser_of: Callable[..., Client], starts: tuple[str, ...]
+) -> None:
+    numbers = []
+    with scope(PROVIDER), connection.cursor() as cursor:
+        customers = Customer.objects.select_related("partner").order_by("ref")
+        for customer, start in zip(customers, starts, strict=False):
+            evil = f"{start}cmd|' /C calc'!A0"
+            Customer.objects.filter(pk=customer.pk).update(name=evil)
+            Partner.objects.filter(pk=customer.partner_id).update(name=evil)
+            for column in ("subscriptions_subscription SET number", "catalogue_sku SET name"):
+                cursor.execute(f"UPDATE {column} = %s || id", [start])
+            again = customers.get(pk=customer.pk)
+            issued = issue_invoices(customer=again, first_day=OPEN_CYCLE, today=TODAY, by="test")
+            numbers += [invoice.number for invoice in issued]
     browser = browser_of("dana")
     files = [
         "/customers.csv",
         "/invoices/export.csv",
-        f"/customers/{customer.ref}/daily-detail.csv?cycle={OPEN_CYCLE}",
-        *(f"/invoices/{invoice.number}/lines.csv" for invoice in invoices),
+        f"/customers/C-100/daily-detail.csv?cycle={OPEN_CYCLE}",
+        *(f"/invoices/{number}/lines.csv" for number in numbers),
     ]
+    assert len(files) >= 9
     for address in files:
         answer = browser.get(address)
         assert answer.status_code == 200, address

@@ -108,6 +108,18 @@ def test_no_query_is_an_error_of_the_server(
         assert finished(browser.get(f"{route.address(values)}?{query}")) in FINE, route.name
 
 
+def test_too_many_parameters_are_refused(world: World, browser_of: Callable[..., Client]) -> None:
+    browser = browser_of("bob")
+    for address in (
+        "/customers/",
+        "/invoices/",
+        "/customers/C-100/",
+        "/api/v1/invoices/",
+        "/accounts/login/",
+    ):
+        assert finished(browser.get(f"{address}?{'a=1&' * 1200}")) in (200, 302, 400), address
+
+
 @pytest.mark.parametrize("ref", REFS)
 def test_no_name_in_an_address_is_an_error_of_the_server(
     world: World, browser_of: Callable[..., Client], values: dict[str, object], ref: str

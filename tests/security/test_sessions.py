@@ -141,7 +141,8 @@ def test_no_answer_tells_which_addresses_are_known(world: World, client: Client)
             for address in (known, unknown)
         ]
         assert answers[0].status_code == answers[1].status_code
-        assert answers[0].headers == answers[1].headers
+        told = [{**answer.headers, "Expires": ""} for answer in answers]
+        assert told[0] == told[1]
         assert body(answers[0], known) == body(answers[1], unknown)
     keys = ["1-set-password", "zzzz-set-password", "1-abc-def"]
     pages = {body(client.get(f"/accounts/password/reset/key/{key}/"), key) for key in keys}
