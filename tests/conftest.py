@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
+from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
 from apps.accounts.models import Role, User
@@ -63,6 +64,13 @@ def import_file(kind: str, path: Path, *, customer: str = "", source: str = "imp
         customer_ref=customer,
         source=source,
     )
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """A request leaves its language behind in the thread; no test hears what another one asked for."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

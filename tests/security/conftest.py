@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.test import Client, override_settings
+from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
 from apps.accounts.models import User
@@ -29,6 +30,13 @@ def built_world(
 def world(built_world: World, db: None) -> World:
     """Two partners, their customers and people; what a test changes is undone after it."""
     return built_world
+
+
+@pytest.fixture(autouse=True)
+def _no_language_stays() -> Iterator[None]:
+    """A request in French leaves its language to whatever the process does next."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture
