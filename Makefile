@@ -24,7 +24,7 @@ up: setup ## serves the portal with its worker and scheduler
 	@exec $(PYTHON) manage.py serve --port $(PORT)
 
 test: setup browser ## passes every test
-	@exec $(PYTHON) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	@exec $(PYTHON) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 lint: setup ## checks format, rules, types, imports, templates, migrations
 	$(VENV)/bin/ruff format --check .

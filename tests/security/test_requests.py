@@ -128,7 +128,7 @@ def test_no_name_in_an_address_is_an_error_of_the_server(
     for route in routes():
         if route.is_of_tenants:
             address = route.address({**values, "ref": "REF", "number": "REF"}).replace("REF", ref)
-            for method in ("get", "post"):
+            for method in ("get", "post") if ref.startswith("%") else ("get",):
                 assert finished(getattr(browser, method)(address)) in FINE, address[:80]
 
 

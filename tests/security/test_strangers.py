@@ -95,7 +95,10 @@ def test_what_is_somebody_elses_is_answered_like_what_is_not_there(
 ) -> None:
     browser = browser_of(name)
     targets = forbidden_targets(world, name, getattr(world, whom))
-    if method != "get":  # one customer and one invoice of each kind are enough
+    if (method, name) not in {
+        ("get", "charlie"),
+        ("get", "alice"),
+    }:  # one customer and one invoice of each kind are enough
         targets = [targets[0], targets[-2], targets[-1]]
     assert targets
     data = {"percentage": "50", "reason": "because"} if method == "post" else None
@@ -125,7 +128,7 @@ def test_the_work_done_for_somebody_elses_is_the_same(
             assert len(foreign) == len(missing), route.name
 
 
-@pytest.mark.parametrize("name", ["ann", "rita", "sven", "dana"])
+@pytest.mark.parametrize("name", ["ann", "rita", "dana"])
 def test_what_is_ones_own_is_there(world: World, browser_of: Callable[..., Client], name: str) -> None:
     """Otherwise the tests above would prove nothing. (For administrators see ``test_leaks``.)"""
     browser, reader = browser_of(name), world.people[name].scope
