@@ -1,6 +1,7 @@
 """The doors for changes of users and of the audit trail."""
 
 from collections.abc import Iterable
+from typing import NotRequired, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -32,55 +33,40 @@ def create_provider_admin(*, email: str, full_name: str = "") -> User:
     return user
 
 
-def record_change(
-    *,
-    by: User | str,
-    action: str,
-    subject: str,
-    customer: Customer | None = None,
-    partner: Partner | None = None,
-    before: type_of_value = None,
-    after: type_of_value = None,
-    reason: str = "",
-) -> None:
-    """Add to the audit trail. Belongs into the transaction of the change.
+class Change(TypedDict):
+    """What the audit trail keeps of a change.
 
     Whoever sees the rows of ``customer`` or, without one, of ``partner`` sees the entry; without both the provider.
     """
-    describe_change(
-        by=by,
-        action=action,
-        subject=subject,
-        customer=customer,
-        partner=partner,
-        before=before,
-        after=after,
-        reason=reason,
-    ).save(force_insert=True)
+
+    by: User | str
+    action: str
+    subject: str
+    customer: NotRequired[Customer | None]
+    partner: NotRequired[Partner | None]
+    before: NotRequired[type_of_value]
+    after: NotRequired[type_of_value]
+    reason: NotRequired[str]
 
 
-def describe_change(
-    *,
-    by: User | str,
-    action: str,
-    subject: str,
-    customer: Customer | None = None,
-    partner: Partner | None = None,
-    before: type_of_value = None,
-    after: type_of_value = None,
-    reason: str = "",
-) -> AuditEntry:
+def record_change(**change: Unpack[Change]) -> None:
+    """Add to the audit trail. Belongs into the transaction of the change."""
+    describe_change(**change).save(force_insert=True)
+
+
+def describe_change(**change: Unpack[Change]) -> AuditEntry:
     """An entry of the audit trail that is not added yet, for changes made by the thousand."""
+    by, customer, partner = change["by"], change.get("customer"), change.get("partner")
     of_partner = partner.pk if partner else None
     return AuditEntry(
         partner_id=customer.partner_id if customer else of_partner,
         customer=customer,
         by=by.email if isinstance(by, User) else by,
-        action=action,
-        subject=subject,
-        before=before,
-        after=after,
-        reason=reason,
+        action=change["action"],
+        subject=change["subject"],
+        before=change.get("before"),
+        after=change.get("after"),
+        reason=change.get("reason", ""),
     )
 
 
