@@ -25,7 +25,6 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
-    Sum,
     TextChoices,
     Value,
     When,
@@ -41,7 +40,7 @@ from apps.core.domain.periods import Period
 from apps.invoicing.domain.papers import line_amount
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.detail import Family, family_of
-from apps.reconciliation.models import BilledQuantity, CycleResult, DayFigure
+from apps.reconciliation.models import BilledQuantity, CycleResult
 from apps.subscriptions.domain.cycles import Term, primary_on
 from apps.subscriptions.models import ClosedCycle, StaleSpan, Subscription
 from apps.subscriptions.selectors import as_term
@@ -254,7 +253,6 @@ def _cycles(customers: Sequence[Any]) -> dict[int, NewestCycle]:
         .select_related("primary__offer")
         .prefetch_related("billed")
     )
-    committed = _committed(results)
     closed = set(
         ClosedCycle.objects.filter(
             customer__in=[result.customer_id for result in results], service=Service.CONTACT_CENTRE
@@ -283,26 +281,12 @@ def _cycles(customers: Sequence[Any]) -> dict[int, NewestCycle]:
                 for first, last in stale.get(result.customer_id, [])
             ),
             used=result.daily_agents,
-            committed=committed.get(result.pk, [0] * len(result.daily_agents)),
+            committed=result.daily_committed,
             billed=billed,
             amount=_amount(result, billed, skus, book) if book else None,
             currency=book.currency if book else "",
         )
     return cycles
-
-
-def _committed(results: Sequence[CycleResult]) -> dict[int, list[int]]:
-    """Agents committed on each day, by result."""
-    by_day = (
-        DayFigure.objects.filter(result__in=results, usage_type__in=_AGENT_TYPES)
-        .order_by("result_id", "day")
-        .values_list("result_id", "day")
-        .annotate(Sum("committed"))
-    )
-    return {
-        result_id: [committed for _result, _day, committed in days]
-        for result_id, days in groupby(by_day, key=lambda row: row[0])
-    }
 
 
 def _prices(results: Sequence[CycleResult]) -> dict[int, PriceList]:

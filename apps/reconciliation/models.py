@@ -7,8 +7,11 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apps.catalogue.domain.kinds import Service, UsageType
+from apps.reconciliation.domain.detail import Family
+from apps.reconciliation.domain.profiles import Measure
 from apps.subscriptions.models import OfCustomer, Subscription
 
 _USAGE_TYPES = [(usage_type.value, usage_type.value) for usage_type in UsageType]
@@ -17,7 +20,7 @@ _USAGE_TYPES = [(usage_type.value, usage_type.value) for usage_type in UsageType
 class CycleResult(OfCustomer):
     """What one cycle of a customer came to, calculated up to ``until``, the last day used.
 
-    Peaks of the agents' rows and the sum of overage stand here too, so that a list of customers reads one row each.
+    The days' agents and the sum of overage stand here too, so that a list of customers reads one row each.
     """
 
     service = models.CharField(max_length=20, choices=[(service.value, service.value) for service in Service])
@@ -26,6 +29,9 @@ class CycleResult(OfCustomer):
     until = models.DateField()
     primary = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
     rules_version = models.CharField(max_length=20)
+    settings = models.JSONField(
+        help_text="The licence model and the offer's settings by which it was calculated."
+    )
     inputs_hash = models.CharField(max_length=64)
     calculated_at = models.DateTimeField(default=timezone.now)
     has_usage = models.BooleanField()
@@ -33,6 +39,7 @@ class CycleResult(OfCustomer):
     daily_agents = ArrayField(
         models.PositiveIntegerField(), help_text="Agents used a day, both licences, for a line."
     )
+    daily_committed = ArrayField(models.PositiveIntegerField(), help_text="Agents committed a day, likewise.")
 
     class Meta:
         ordering = ("first_day",)
@@ -47,13 +54,19 @@ class CycleResult(OfCustomer):
         return f"{self.first_day} – {self.last_day}"
 
 
-class DayFigure(OfCustomer):
-    """One row of the Daily Detail (R2–R8, R11)."""
+class DayFigure(models.Model):
+    """One row of the Daily Detail (R2–R8, R11), identified by its customer, day and usage type.
 
-    result = models.ForeignKey(CycleResult, on_delete=models.CASCADE, related_name="days")
+    A day lies in one cycle, so its rows need no other key. There are no foreign keys, as in facts: a run writes tens
+    of thousands of rows, and its one door (``services``) writes them for customers that it has locked.
+    """
+
+    pk = models.CompositePrimaryKey("customer_id", "day", "usage_type")
+    partner_id = models.IntegerField()
+    customer_id = models.IntegerField()
     day = models.DateField()
-    position = models.PositiveSmallIntegerField(help_text="Order of a day's rows: Premium before Standard.")
     usage_type = models.CharField(max_length=30, choices=_USAGE_TYPES)
+    position = models.PositiveSmallIntegerField(help_text="Order of a day's rows: Premium before Standard.")
     used = models.PositiveIntegerField()
     committed = models.PositiveIntegerField()
     substituted = models.PositiveIntegerField()
@@ -65,11 +78,6 @@ class DayFigure(OfCustomer):
 
     class Meta:
         ordering = ("day", "position")
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["result", "day", "usage_type"], name="reconciliation_one_row_a_day"
-            )
-        ]
 
     def __str__(self) -> str:
         return f"{self.day} {self.usage_type}"
@@ -94,28 +102,51 @@ class BilledQuantity(OfCustomer):
         return f"{self.usage_type}: {self.quantity}"
 
 
-class DayProfile(OfCustomer):
-    """A day's counts as a compact array of unsigned 32-bit numbers: 96 quarter-hours or 1,440 minutes."""
+class DayProfile(models.Model):
+    """A day's counts of one measure as a compact array (``domain.profiles``); a day without any has no row."""
 
-    result = models.ForeignKey(CycleResult, on_delete=models.CASCADE, related_name="profiles")
+    pk = models.CompositePrimaryKey("customer_id", "day", "measure")
+    partner_id = models.IntegerField()
+    customer_id = models.IntegerField()
     day = models.DateField()
-    usage_type = models.CharField(max_length=30, choices=_USAGE_TYPES)
+    measure = models.CharField(max_length=30, choices=[(measure.value, measure.value) for measure in Measure])
     counts = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.measure}"
+
+
+class CycleLogins(OfCustomer):
+    """The first login of each agent in a cycle, and its first as Premium: parallel arrays (``domain.logins``).
+
+    Kept so that what named agents and workforce optimization come to needs no record twice (R3, R11).
+    """
+
+    result = models.ForeignKey(CycleResult, on_delete=models.CASCADE, related_name="logins")
+    family = models.CharField(
+        max_length=10, choices=[(family, family) for family in (Family.AGENTS, Family.WFO)]
+    )
+    agents = ArrayField(models.TextField())
+    first = ArrayField(models.IntegerField(), help_text="Days since 1970-01-01.")
+    premium = ArrayField(models.IntegerField())
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["result", "day", "usage_type"], name="reconciliation_one_profile")
+            models.UniqueConstraint(fields=["result", "family"], name="reconciliation_one_list_of_logins")
         ]
 
     def __str__(self) -> str:
-        return f"{self.day} {self.usage_type}"
+        return f"{self.family}: {len(self.agents)}"
 
 
 class Run(models.Model):
     """One recalculation of everything that was stale. Its items say what became of each customer."""
 
     started_at = models.DateTimeField(default=timezone.now)
+    started_by = models.CharField(max_length=254, blank=True)
     finished_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    cancelled_by = models.CharField(max_length=254, blank=True)
     until = models.DateField(null=True)
 
     class Meta:
@@ -126,17 +157,23 @@ class Run(models.Model):
 
 
 class RunItem(models.Model):
-    """A customer of a run: waiting, done, or parked with the reason. The others finish all the same."""
+    """A customer of a run: waiting, done, or parked with the reason. The others finish all the same.
+
+    ``expected`` records are there, roughly; ``records`` were read and ``days`` counted again.
+    """
 
     class State(models.TextChoices):
-        WAITING = "waiting"
-        DONE = "done"
-        PARKED = "parked"
+        WAITING = "waiting", _("Waiting")
+        DONE = "done", _("Done")
+        PARKED = "parked", _("Parked")
+        CANCELLED = "cancelled", _("Cancelled")
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="items")
     customer_id = models.IntegerField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     reason = models.TextField(blank=True)
+    expected = models.PositiveIntegerField(default=0)
+    records = models.PositiveIntegerField(default=0)
     days = models.PositiveIntegerField(default=0)
 
     class Meta:

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.catalogue.domain.charges import Charge, ChargeKind
-from apps.catalogue.domain.kinds import Service, SkuKind, UsageType
+from apps.catalogue.domain.kinds import LicenceModel, Service, SkuKind, UsageType
 from apps.catalogue.models import Offer, Sku
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.problems import NotFoundRefusal, Refusal
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.agents import LOOK_BACK, SAMPLE
-from apps.reconciliation.domain.detail import Billed, Facts, Figures, Row, calculate
+from apps.reconciliation.domain.counting import Facts, Named, calculate
+from apps.reconciliation.domain.detail import Billed, Family, Figures, Row, Use
 from apps.reconciliation.domain.intervals import Intervals
+from apps.reconciliation.domain.logins import Logins
 from apps.reconciliation.domain.settings import RULES_VERSION, Settings
-from apps.reconciliation.models import CycleResult
+from apps.reconciliation.models import CycleLogins, CycleResult, DayFigure
 from apps.subscriptions.domain.commitments import committed_by_day
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.models import ClosedCycle
 from apps.subscriptions.selectors import cycles_of, find_cycle, has_stale_days, list_lines
 from apps.usage.domain.records import Kind
-from apps.usage.selectors import IntervalRow, days_with_usage, list_intervals
+from apps.usage.selectors import STILL_OPEN, Records, Window, days_with_usage, read_records
 
-_LOOK_BACK = timedelta(microseconds=LOOK_BACK * SAMPLE)
+LOOK_BACK_TIME = timedelta(microseconds=LOOK_BACK * SAMPLE)
 _AVAILABLE = timedelta(days=400)  # R10: 13 months back from the newest cycle with usage
 
 
@@ -69,6 +73,7 @@ class Calculated:
     figures: Figures
     has_usage: bool
     inputs_hash: str
+    facts_hash: str
     inputs: dict[str, Any]
 
 
@@ -122,10 +127,10 @@ def get_figures(customer: Customer, cycle: Cycle, *, today: date, until: date | 
             primary__number=cycle.primary.number,
             until=last,
         )
-        .prefetch_related("days", "billed")
+        .prefetch_related("billed")
         .first()
     )
-    if stored is not None and (closed or not has_stale_days(customer, cycle.period)):
+    if stored is not None and (closed or _is_fresh(stored, customer, cycle)):
         return _stored_figures(customer, cycle, stored, is_closed=closed)
     calculated = calculate_cycle(customer, cycle, until=last)
     return CycleFigures(
@@ -138,6 +143,15 @@ def get_figures(customer: Customer, cycle: Cycle, *, today: date, until: date | 
         is_stored=False,
         has_usage=calculated.has_usage,
         inputs_hash=calculated.inputs_hash,
+    )
+
+
+def _is_fresh(stored: CycleResult, customer: Customer, cycle: Cycle) -> bool:
+    """Nothing of it is stale, and the rules and settings are those of today."""
+    return (
+        stored.rules_version == RULES_VERSION
+        and stored.settings == settings_of(cycle.primary.offer).snapshot(model_of(cycle))
+        and not has_stale_days(customer, cycle.period)
     )
 
 
@@ -159,7 +173,9 @@ def _stored_figures(
                 peak_at=row.peak_at,
                 is_overage_peak=row.is_overage_peak,
             )
-            for row in stored.days.all()
+            for row in DayFigure.objects.filter(
+                customer_id=customer.pk, day__range=(stored.first_day, stored.until)
+            )
         ],
         billed={UsageType(row.usage_type): Billed(row.quantity, row.day) for row in stored.billed.all()},
         is_closed=is_closed,
@@ -169,9 +185,59 @@ def _stored_figures(
     )
 
 
+def read_known_use(cycles: Sequence[tuple[int, Period]]) -> list[dict[UsageType, Use]]:
+    """What is stored of the days' use of the types with a peak, for cycles of customers; other days are 0."""
+    found: list[dict[UsageType, Use]] = [{} for _cycle in cycles]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT cycle.number, usage_type, array_agg(day - first), array_agg(used), array_agg(peak_at)
+            FROM unnest(%s::int[], %s::date[], %s::date[]) WITH ORDINALITY AS cycle (customer_id, first, last, number)
+            JOIN reconciliation_dayfigure AS figure ON figure.customer_id = cycle.customer_id
+                AND figure.day BETWEEN cycle.first AND cycle.last
+            WHERE peak_at IS NOT NULL
+            GROUP BY cycle.number, usage_type
+            """,
+            [
+                [customer_id for customer_id, _period in cycles],
+                [period.first for _customer, period in cycles],
+                [period.last for _customer, period in cycles],
+            ],
+        )
+        rows = cursor.fetchall()
+    for number, usage_type, days, used, peak_at in rows:
+        nothing = np.zeros(cycles[number - 1][1].days, np.int64)
+        use = found[number - 1][UsageType(usage_type)] = Use(nothing, nothing.copy())
+        use.used[days] = used
+        use.peak_at[days] = peak_at  # type: ignore[index]
+    return found
+
+
+def read_known_logins(cycles: Sequence[tuple[int, Period]]) -> list[dict[Family, Logins]]:
+    """The first logins kept of cycles of customers; a family without any is left out."""
+    found: dict[tuple[int, date], dict[Family, Logins]] = {}
+    for kept in CycleLogins.objects.filter(
+        customer__in={customer_id for customer_id, _period in cycles},
+        result__first_day__in={period.first for _customer, period in cycles},
+    ).select_related("result"):
+        of_cycle = found.setdefault((kept.customer_id, kept.result.first_day), {})
+        of_cycle[Family(kept.family)] = Logins(
+            tuple(kept.agents), np.array(kept.first, np.int64), np.array(kept.premium, np.int64)
+        )
+    return [found.get((customer_id, period.first), {}) for customer_id, period in cycles]
+
+
+def list_settings() -> dict[str, Settings]:
+    """The settings of every offer, by its code."""
+    return {offer.code: _as_settings(offer) for offer in Offer.objects.all()}
+
+
 def settings_of(offer_code: str) -> Settings:
     """The settings of an offer."""
-    offer = Offer.objects.get(code=offer_code)
+    return _as_settings(Offer.objects.get(code=offer_code))
+
+
+def _as_settings(offer: Offer) -> Settings:
     return Settings(
         billed_peak="combined_day" if offer.billed_peak == "combined_day" else "per_type",
         ivr_peak="instant" if offer.ivr_peak == "instant" else "minute",
@@ -179,57 +245,85 @@ def settings_of(offer_code: str) -> Settings:
     )
 
 
+def model_of(cycle: Cycle) -> LicenceModel:
+    """The licence model of a contact-centre cycle."""
+    model = cycle.primary.licence_model
+    assert model is not None  # the portfolio refuses a contact-centre subscription without one
+    return model
+
+
+def inputs_of(
+    cycle: Cycle, until: date, settings: Settings, committed: Mapping[UsageType, Sequence[int]]
+) -> dict[str, Any]:
+    """All that goes into a calculation but the records, as plain values (R15)."""
+    return {
+        "rules": RULES_VERSION,
+        "settings": settings.snapshot(model_of(cycle)),
+        "cycle": [cycle.first.isoformat(), cycle.last.isoformat(), cycle.primary.number],
+        "until": until.isoformat(),
+        "committed": {usage_type.value: list(days) for usage_type, days in sorted(committed.items())},
+    }
+
+
 def calculate_cycle(customer: Customer, cycle: Cycle, *, until: date) -> Calculated:
-    """Calculate a contact-centre cycle from the facts, up to ``until`` (R2–R8, R11, R15)."""
+    """Calculate a contact-centre cycle from the records, up to ``until`` (R2–R8, R11, R15)."""
     period = Period(cycle.first, until)
     settings = settings_of(cycle.primary.offer)
-    licence_model = cycle.primary.licence_model
-    assert licence_model is not None  # the portfolio refuses a contact-centre subscription without one
-    lines = list_lines(customer, Service.CONTACT_CENTRE)
-    committed = committed_by_day(lines, period)
-    rows = {
-        kind: list_intervals(customer, kind, period, look_back=_LOOK_BACK)
-        for kind in (Kind.AGENT_SESSION, Kind.WFO_SESSION, Kind.IVR_LEG)
-    }
-    inputs = {
-        "rules": RULES_VERSION,
-        "settings": settings.snapshot(),
-        "cycle": [cycle.first.isoformat(), cycle.last.isoformat(), cycle.primary.number, licence_model.value],
-        "until": until.isoformat(),
-        "committed": {usage_type.value: days for usage_type, days in sorted(committed.items())},
-    }
+    committed = committed_by_day(list_lines(customer, Service.CONTACT_CENTRE), period)
+    (records,) = read_records(
+        [Window(customer.pk, period)],
+        tuple(Kind),
+        look_back=LOOK_BACK_TIME,
+        longest_open=settings.longest_open,
+    )
     figures = calculate(
         period=period,
-        licence_model=licence_model,
+        licence_model=model_of(cycle),
         committed=committed,
-        facts=Facts(
-            agents=_as_intervals(rows[Kind.AGENT_SESSION], settings),
-            wfo=_as_intervals(rows[Kind.WFO_SESSION], settings),
-            ivr=_as_intervals(rows[Kind.IVR_LEG], settings),
-        ),
+        facts=as_facts(records, settings),
         settings=settings,
     )
+    inputs = inputs_of(cycle, until, settings, committed)
     return Calculated(
         figures=figures,
-        has_usage=any(row.used for row in figures.rows),
-        inputs_hash=_hash(inputs, rows),
+        has_usage=figures.has_usage,
+        inputs_hash=figures.hash_of(inputs),
+        facts_hash=hash_records(records),
         inputs=inputs,
     )
 
 
-def _as_intervals(rows: list[IntervalRow], settings: Settings) -> Intervals:
-    codes: dict[str, int] = {}
-    return Intervals.of(
-        [(codes.setdefault(actor, len(codes)), start, end, premium) for actor, start, end, premium in rows],
-        longest_open=settings.longest_open,
+def as_facts(records: Mapping[Kind, Records], settings: Settings) -> Facts:
+    """Records in the form in which the rules take them. One still open lasts ``longest_open`` at most.
+
+    It lasts to the end of the last day used too, but no later sample or minute is looked at anyway.
+    """
+    longest = settings.longest_open // timedelta(microseconds=1)
+
+    def named(kind: Kind) -> Named:
+        if kind not in records:
+            return Named.none()
+        of_kind = records[kind]
+        codes: dict[str, int] = {}
+        actor = np.array([codes.setdefault(name, len(codes)) for name in of_kind.actors], np.int64)
+        end = np.where(of_kind.end == STILL_OPEN, of_kind.start + longest, of_kind.end)
+        return Named(Intervals(actor, of_kind.start, end, of_kind.premium), list(codes))
+
+    return Facts(
+        agents=named(Kind.AGENT_SESSION),
+        wfo=named(Kind.WFO_SESSION),
+        ivr=named(Kind.IVR_LEG),
+        voice=named(Kind.VOICE_CALL),
     )
 
 
-def _hash(inputs: dict[str, Any], rows: dict[Kind, list[IntervalRow]]) -> str:
-    """One hash over everything that went into a calculation (R15)."""
-    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode())
-    for kind in sorted(rows):
-        digest.update(repr((int(kind), rows[kind])).encode())
+def hash_records(records: Mapping[Kind, Records]) -> str:
+    """One hash over the records themselves, whatever their order (R15)."""
+    digest = hashlib.sha256()
+    for kind in sorted(records):
+        of_kind = records[kind]
+        rows = sorted(zip(of_kind.actors, of_kind.start, of_kind.end, of_kind.premium, strict=True))
+        digest.update(json.dumps([int(kind), [[actor, *map(int, rest)] for actor, *rest in rows]]).encode())
     return digest.hexdigest()
 
 

@@ -1,16 +1,24 @@
-"""Background work: one customer a task, so that any number of workers share a run."""
+"""Background work: some customers a task, so that any number of workers on any number of machines share a run."""
 
 from __future__ import annotations
 
 import logging
+from itertools import groupby
 
 from celery import Task, shared_task
 from django.utils import timezone
 
+from apps.core.problems import Refusal
 from apps.core.tenancy import PROVIDER, scope
 from apps.reconciliation.models import Run, RunItem
-from apps.reconciliation.services import finish_run, open_run, park_item, work_item
-from apps.subscriptions.models import StaleSpan
+from apps.reconciliation.services import (
+    finish_run,
+    is_anything_stale,
+    list_tasks,
+    open_run,
+    park_item,
+    work_items,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -18,20 +26,23 @@ ATTEMPTS = 3
 
 
 @shared_task(bind=True, max_retries=ATTEMPTS - 1, default_retry_delay=1)
-def reconcile_customer(self: Task[[int, int], None], run_id: int, customer_id: int) -> None:
-    """Recalculate one customer of a run. What fails three times is parked with its reason."""
+def reconcile_customers(self: Task[[int, list[int]], None], run_id: int, customer_ids: list[int]) -> None:
+    """Recalculate some customers of a run. Where one fails each is tried alone; what fails three times is parked."""
+    today = timezone.now().date()
     try:
         with scope(PROVIDER):
-            work_item(run_id=run_id, customer_id=customer_id, today=timezone.now().date())
+            work_items(run_id=run_id, customer_ids=customer_ids, today=today)
     except Exception as error:
-        if self.request.retries >= ATTEMPTS - 1:
-            logger.exception("customer %s of run %s is parked", customer_id, run_id)
+        if len(customer_ids) > 1:
+            for customer_id in customer_ids:
+                reconcile_customers.delay(run_id, [customer_id])
+        elif isinstance(error, Refusal) or self.request.retries >= ATTEMPTS - 1:
+            logger.exception("customer %s of run %s is parked", customer_ids[0], run_id)
+            reason = str(error) if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
             with scope(PROVIDER):
-                park_item(
-                    run_id=run_id, customer_id=customer_id, reason=f"{type(error).__name__}: {error}"[:500]
-                )
-            return
-        raise self.retry(exc=error) from error
+                park_item(run_id=run_id, customer_id=customer_ids[0], reason=reason[:500])
+        else:
+            raise self.retry(exc=error) from error
 
 
 @shared_task
@@ -41,20 +52,21 @@ def reconcile_stale() -> None:
         for run in Run.objects.filter(finished_at=None):
             if not run.items.filter(state=RunItem.State.WAITING).exists():
                 finish_run(run=run)
-        waiting = list(
-            RunItem.objects.filter(run__finished_at=None, state=RunItem.State.WAITING).values_list(
-                "run_id", "customer_id"
-            )
+        today = timezone.now().date()
+        if not Run.objects.filter(finished_at=None).exists() and is_anything_stale(today=today):
+            open_run(today=today)
+    ring()
+
+
+def ring(run: Run | None = None) -> None:
+    """Tell the workers of what waits, of one run or of all."""
+    with scope(PROVIDER):
+        waiting = RunItem.objects.filter(run__finished_at=None, state=RunItem.State.WAITING)
+        if run is not None:
+            waiting = waiting.filter(run=run)
+        rows = list(
+            waiting.order_by("run_id", "customer_id").values_list("run_id", "customer_id", "expected")
         )
-        if not waiting and StaleSpan.objects.exists():
-            run = open_run()
-            waiting = [
-                (run.pk, customer_id) for customer_id in run.items.values_list("customer_id", flat=True)
-            ]
-    ring(waiting)
-
-
-def ring(waiting: list[tuple[int, int]]) -> None:
-    """Tell the workers of items of runs."""
-    for run_id, customer_id in waiting:
-        reconcile_customer.delay(run_id, customer_id)
+    for run_id, items in groupby(rows, key=lambda row: row[0]):
+        for customer_ids in list_tasks((customer_id, expected) for _run, customer_id, expected in items):
+            reconcile_customers.delay(run_id, customer_ids)

@@ -113,9 +113,22 @@ class ClosedCycle(OfCustomer):
         return f"{self.first_day} – {self.last_day}"
 
 
+class StaleCause(models.IntegerChoices):
+    """Why days are stale, and so how much of them must be done again.
+
+    ``ADDED``: records came. ``REPLACED``: a stored record was completed or decided, so what was counted may be less.
+    ``TERMS``: subscriptions, lines or settings changed; what was used is as it was.
+    """
+
+    ADDED = 1
+    REPLACED = 2
+    TERMS = 3
+
+
 class StaleSpan(OfCustomer):
     """Days of a customer whose figures must be calculated again. Results read no span that was added meanwhile."""
 
+    cause = models.PositiveSmallIntegerField(choices=StaleCause.choices, default=StaleCause.REPLACED)
     first_day = models.DateField()
     last_day = models.DateField()
     marked_at = models.DateTimeField(default=timezone.now)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import QuerySet
@@ -66,6 +67,61 @@ def list_lines(customer: Customer, service: Service | None = None) -> list[Line]
     if service is not None:
         lines = lines.filter(subscription__offer__service=service)
     return [as_line(line) for line in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a customer holds of one service: its subscriptions, their lines, and the cycles that are closed."""
+
+    terms: Sequence[Term]
+    lines: Sequence[Line]
+    closed: Sequence[Cycle]
+
+    def cycles(self, *, until: date) -> list[Cycle]:
+        """The cycles that start on or before ``until``, in order (R1, R10)."""
+        return list_cycles(self.terms, until=until, closed=self.closed)
+
+
+def list_standings(customer_ids: Sequence[int], service: Service) -> dict[int, Standing]:
+    """What each of many customers holds, in three queries."""
+    terms: dict[int, dict[int, Term]] = {customer_id: {} for customer_id in customer_ids}
+    lines: dict[int, list[Line]] = {customer_id: [] for customer_id in customer_ids}
+    closed: dict[int, list[Cycle]] = {customer_id: [] for customer_id in customer_ids}
+    for customer_id, pk, number, starts_on, ends_on, bill_day, model, offer in Subscription.objects.filter(
+        customer__in=customer_ids, offer__service=service
+    ).values_list(
+        "customer_id", "pk", "number", "starts_on", "ends_on", "bill_day", "licence_model", "offer__code"
+    ):
+        terms[customer_id][pk] = Term(
+            number, starts_on, ends_on, bill_day, LicenceModel(model) if model else None, offer
+        )
+    for customer_id, pk, sku, kind, usage_type, quantity, first, last in SubscriptionLine.objects.filter(
+        customer__in=customer_ids, withdrawn_at=None, subscription__offer__service=service
+    ).values_list(
+        "customer_id", "subscription_id", "sku__code", "sku__kind", "sku__usage_type", "quantity",
+        "valid_from", "valid_to",
+    ):  # fmt: skip
+        lines[customer_id].append(
+            Line(
+                terms[customer_id][pk],
+                sku,
+                SkuKind(kind),
+                UsageType(usage_type) if usage_type else None,
+                quantity,
+                first,
+                last,
+            )
+        )
+    for customer_id, first_day, last_day, pk in (
+        ClosedCycle.objects.filter(customer__in=customer_ids, service=service)
+        .order_by("first_day")
+        .values_list("customer_id", "first_day", "last_day", "primary_id")
+    ):
+        closed[customer_id].append(Cycle(Period(first_day, last_day), terms[customer_id][pk]))
+    return {
+        customer_id: Standing(list(held.values()), lines[customer_id], closed[customer_id])
+        for customer_id, held in terms.items()
+    }
 
 
 def list_closed_cycles(customer: Customer, service: Service) -> list[Cycle]:

@@ -13,18 +13,13 @@ from hypothesis import strategies as st
 
 from apps.catalogue.domain.kinds import LicenceModel, UsageType
 from apps.core.domain.periods import Period
-from apps.reconciliation.domain.agents import AgentsUsed, concurrent_samples, named_by_day
-from apps.reconciliation.domain.detail import (
-    Billed,
-    Facts,
-    Figures,
-    Row,
-    calculate,
-    family_of,
-    mark_overage_peaks,
-)
+from apps.reconciliation.domain.agents import AgentsUsed, concurrent_samples
+from apps.reconciliation.domain.counting import Facts, Named, calculate
+from apps.reconciliation.domain.detail import Billed, Figures, Row, family_of, mark_overage_peaks
+from apps.reconciliation.domain.logins import first_logins, logged_in_by_day
 from apps.reconciliation.domain.overage import port_commitment, settle_agents
 from apps.reconciliation.domain.ports import contacts_by_instant, contacts_by_minute
+from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
 from tests.factories.usage import DAY, Session, at, intervals, session
 
@@ -43,6 +38,11 @@ def sample(clock: str) -> int:
 
 def concurrent(*sessions: Session, period: Period = TODAY) -> AgentsUsed:
     return concurrent_samples(intervals(sessions), period)
+
+
+def by_day(sessions: Named, period: Period) -> AgentsUsed:
+    """Agents who logged in up to each day."""
+    return logged_in_by_day(first_logins(sessions.intervals, sessions.names, period), period)
 
 
 def peaks(*sessions: Session, period: Period = TODAY) -> list[tuple[int, int]]:
@@ -200,7 +200,7 @@ def test_R2_units_used_are_the_highest_of_each_licence_separately() -> None:
 
 
 def named(*sessions: Session, days: int = 3) -> list[tuple[int, int]]:
-    used = named_by_day(intervals(sessions), Period(DAY, DAY + timedelta(days=days - 1)))
+    used = by_day(with_ids(sessions), Period(DAY, DAY + timedelta(days=days - 1)))
     return list(zip(map(int, used.premium), map(int, used.standard), strict=True))
 
 
@@ -237,7 +237,7 @@ def replace_end(before: Session, clock: str) -> Session:
 def test_R3_a_session_open_across_the_cycles_start_counts_in_both_cycles() -> None:
     across = session("a", "22:00", "02:00", day=BEFORE, to=DAY)
     for period in (Period(BEFORE, BEFORE), Period(DAY, DAY)):
-        assert named_by_day(intervals([across]), period).standard.tolist() == [1]
+        assert by_day(with_ids([across]), period).standard.tolist() == [1]
 
 
 def test_R3_an_agent_with_any_premium_session_in_the_cycle_is_premium_from_its_first_login_on() -> None:
@@ -265,7 +265,7 @@ def open_session(start: datetime, *, hours: int = 24) -> Facts:
 
 def test_a_session_still_going_on_lasts_24_hours_at_most() -> None:
     opened = open_session(at("22:00")).agents
-    used = concurrent_samples(opened, Period(DAY, AFTER + timedelta(days=1)))
+    used = concurrent_samples(opened.intervals, Period(DAY, AFTER + timedelta(days=1)))
     assert [int(day.max()) for day in used.standard] == [1, 1, 0]
     assert used.standard[1, sample("21:45")] == 1
     assert used.standard[1, sample("22:00")] == 0
@@ -273,14 +273,14 @@ def test_a_session_still_going_on_lasts_24_hours_at_most() -> None:
 
 def test_a_session_still_going_on_lasts_to_the_end_of_the_last_day_used() -> None:
     opened = open_session(at("22:00")).agents
-    used = concurrent_samples(opened, TODAY)
+    used = concurrent_samples(opened.intervals, TODAY)
     assert used.standard[0, 95] == 1
-    assert named_by_day(opened, TODAY).standard.tolist() == [1]
+    assert by_day(opened, TODAY).standard.tolist() == [1]
 
 
 def test_how_long_a_record_may_stay_open_is_a_setting() -> None:
     opened = open_session(at("10:00"), hours=2).agents
-    assert concurrent_samples(opened, TODAY).standard[0].nonzero()[0].max() == sample("11:45")
+    assert concurrent_samples(opened.intervals, TODAY).standard[0].nonzero()[0].max() == sample("11:45")
 
 
 # R4 and R5
@@ -302,12 +302,20 @@ def test_how_long_a_record_may_stay_open_is_a_setting() -> None:
 def test_R4_substitution_with_10_and_10_committed(
     premium: int, standard: int, substituted: int, premium_overage: int, standard_overage: int
 ) -> None:
-    day = settle_agents(premium=premium, standard=standard, premium_committed=10, standard_committed=10)
-    assert (day.substituted, day.premium_overage, day.standard_overage) == (
-        substituted,
-        premium_overage,
-        standard_overage,
+    assert settled(premium, standard, 10, 10) == (substituted, premium_overage, standard_overage)
+
+
+def settled(
+    premium: int, standard: int, premium_committed: int, standard_committed: int
+) -> tuple[int, int, int]:
+    """What a single day comes to: substituted, Premium overage, Standard overage."""
+    days = settle_agents(
+        premium=np.array([premium]),
+        standard=np.array([standard]),
+        premium_committed=np.array([premium_committed]),
+        standard_committed=np.array([standard_committed]),
     )
+    return int(days.substituted[0]), int(days.premium_overage[0]), int(days.standard_overage[0])
 
 
 counts = st.integers(0, 30)
@@ -318,23 +326,22 @@ counts = st.integers(0, 30)
 def test_R4_R5_whatever_is_used(
     premium: int, standard: int, premium_committed: int, standard_committed: int, more: int
 ) -> None:
-    def settled(premium_committed: int, standard_committed: int) -> tuple[int, int, int]:
-        day = settle_agents(
-            premium=premium,
-            standard=standard,
-            premium_committed=premium_committed,
-            standard_committed=standard_committed,
-        )
-        return day.substituted, day.premium_overage, day.standard_overage
-
-    substituted, over_premium, over_standard = settled(premium_committed, standard_committed)
+    substituted, over_premium, over_standard = settled(
+        premium, standard, premium_committed, standard_committed
+    )
     assert over_premium == max(0, premium - premium_committed)  # substitution never covers Premium
     assert 0 <= substituted <= max(0, premium_committed - premium)
     assert standard <= standard_committed + substituted + over_standard
     assert not (over_standard and substituted < max(0, premium_committed - premium))
     # More commitment never means more overage.
-    assert sum(settled(premium_committed + more, standard_committed)[1:]) <= over_premium + over_standard
-    assert sum(settled(premium_committed, standard_committed + more)[1:]) <= over_premium + over_standard
+    assert (
+        sum(settled(premium, standard, premium_committed + more, standard_committed)[1:])
+        <= over_premium + over_standard
+    )
+    assert (
+        sum(settled(premium, standard, premium_committed, standard_committed + more)[1:])
+        <= over_premium + over_standard
+    )
 
 
 # R8
@@ -393,7 +400,9 @@ def test_R8_setting_instant_counts_a_contact_without_length_at_its_moment() -> N
 
 
 def test_R8_two_ports_come_with_every_agent_licence_committed_or_incurred_as_overage() -> None:
-    assert port_commitment(committed_agents=25, overage_agents=13, additional=4) == 80
+    assert port_commitment(
+        committed_agents=np.array([25]), overage_agents=13, additional=np.array([4])
+    ).tolist() == [80]
 
 
 # A cycle as a whole
@@ -404,9 +413,17 @@ def facts(
     agents: Sequence[Session] = (),
     wfo: Sequence[Session] = (),
     ivr: Sequence[Session] = (),
+    voice: Sequence[Session] = (),
     longest_open: timedelta = timedelta(hours=24),
 ) -> Facts:
-    return Facts(*(intervals(each, longest_open=longest_open) for each in (agents, wfo, ivr)))
+    return Facts(*(with_ids(each, longest_open=longest_open) for each in (agents, wfo, ivr, voice)))
+
+
+def with_ids(sessions: Sequence[Session], *, longest_open: timedelta = timedelta(hours=24)) -> Named:
+    """Sessions with the ids of their actors, which ``intervals`` codes in the order in which they come."""
+    return Named(
+        intervals(sessions, longest_open=longest_open), list(dict.fromkeys(actor for actor, *_ in sessions))
+    )
 
 
 def figures(
@@ -533,7 +550,12 @@ def row(usage_type: UsageType, overage: int, day: date = DAY) -> Row:
 
 
 def marked(*rows: Row) -> list[tuple[date, UsageType]]:
-    return [(each.day, each.usage_type) for each in mark_overage_peaks(rows) if each.is_overage_peak]
+    overage = {each.usage_type: np.zeros(2, np.int64) for each in rows}
+    for each in rows:
+        overage[each.usage_type][(each.day - DAY).days] = each.overage
+    return sorted(
+        (DAY + timedelta(days=day), usage_type) for usage_type, day in mark_overage_peaks(overage).items()
+    )
 
 
 def test_R7_the_first_day_whose_summed_overage_is_the_maximum_is_marked_premium_before_standard() -> None:
@@ -558,7 +580,7 @@ def test_R7_each_family_is_marked_for_itself() -> None:
         row(S_NAMED, 2, AFTER),
         row(WFO, 1, AFTER),
         row(IVR, 1, AFTER),
-    ) == [(DAY, WFO), (DAY, IVR), (AFTER, S_NAMED)]
+    ) == [(DAY, IVR), (DAY, WFO), (AFTER, S_NAMED)]
 
 
 def test_R7_the_mark_can_move_while_the_cycle_is_open() -> None:
@@ -653,12 +675,12 @@ chosen_settings = st.builds(
 THREE_DAYS = Period(DAY, DAY + timedelta(days=2))
 
 
-def told(found: Figures) -> tuple[list[Row], dict[UsageType, Billed], dict[UsageType, bytes]]:
+def told(found: Figures) -> tuple[list[Row], dict[UsageType, Billed], dict[Measure, bytes]]:
     """Everything, in a form that can be compared."""
     return (
         list(found.rows),
         dict(found.billed),
-        {usage_type: profile.tobytes() for usage_type, profile in found.profiles.items()},
+        {measure: profile.tobytes() for measure, profile in found.profiles.items()},
     )
 
 
@@ -732,13 +754,13 @@ def test_R4_to_R8_whatever_was_used(
         else:
             assert billed <= largest
         assert (found.billed[kind].day is None) is (billed == 0)
-        if kind in found.profiles:
-            assert found.profiles[kind].max(axis=1).tolist() == [each.used for each in rows]
+        if kind.value in {measure.value for measure in Measure} and Measure(kind) in found.profiles:
+            profile = found.profiles[Measure(kind)]
+            assert profile.max(axis=1).tolist() == [each.used for each in rows]
             if rows[0].peak_at is not None:
-                width = 1440 // found.profiles[kind].shape[1]
+                width = 1440 // profile.shape[1]
                 assert [
-                    int(found.profiles[kind][index, (each.peak_at or 0) // width])
-                    for index, each in enumerate(rows)
+                    int(profile[index, (each.peak_at or 0) // width]) for index, each in enumerate(rows)
                 ] == [each.used for each in rows]
     for family in {family_of(kind) for kind in by_type}:
         of_family = [each for each in found.rows if each.family is family]
@@ -781,7 +803,8 @@ def test_R8_no_instant_has_more_contacts_than_its_minute(legs: list[Session]) ->
 
 
 def test_R15_settings_are_plain_values_for_a_snapshot() -> None:
-    assert replace(Settings(), ivr_peak="instant").snapshot() == {
+    assert replace(Settings(), ivr_peak="instant").snapshot(LicenceModel.NAMED) == {
+        "licence_model": "named",
         "billed_peak": "per_type",
         "ivr_peak": "instant",
         "longest_open_hours": 24,

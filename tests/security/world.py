@@ -88,7 +88,7 @@ def build(folder: Path) -> World:
                     _store_pdf(invoice)
             _usage(folder, party, customer, again=True)
     with scope(PROVIDER):
-        open_run()
+        open_run(today=TODAY)
     return World(home, strange, people)
 
 

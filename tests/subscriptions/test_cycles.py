@@ -21,7 +21,7 @@ from apps.subscriptions.domain.cycles import (
     list_cycles,
     primary_on,
 )
-from apps.subscriptions.models import ClosedCycle, StaleSpan, Subscription
+from apps.subscriptions.models import ClosedCycle, StaleCause, StaleSpan, Subscription
 from apps.subscriptions.selectors import cycles_of, has_stale_days
 from apps.subscriptions.services import close_cycle, mark_stale
 from tests.factories.portfolios import STANDARD, digital, entered, line, subscription
@@ -354,5 +354,5 @@ def test_days_are_stale_when_a_span_touches_them(
 ) -> None:
     owner = entered()
     StaleSpan.objects.all().delete()
-    mark_stale(customer=owner, first_day=day(first), last_day=day(last))
+    mark_stale(customer=owner, days=[Period(day(first), day(last))], cause=StaleCause.ADDED)
     assert has_stale_days(owner, Period(day("2024-06-01"), day("2024-07-01") - ONE_DAY)) is stale

@@ -1,23 +1,24 @@
-"""A cycle's Daily Detail and billed quantities, from facts, commitments and settings: a pure function (R15)."""
+"""A cycle's Daily Detail and billed quantities, from use, commitments and settings: a pure function (R15)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from apps.catalogue.domain.kinds import PREMIUM, STANDARD, LicenceModel, UsageType
 from apps.core.domain.periods import Period
-from apps.reconciliation.domain.agents import AgentsUsed, concurrent_samples, named_by_day
-from apps.reconciliation.domain.intervals import Int64, Intervals
+from apps.reconciliation.domain.intervals import Int64
 from apps.reconciliation.domain.overage import port_commitment, settle_agents
-from apps.reconciliation.domain.ports import contacts_by_instant, contacts_by_minute
+from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
-
-MINUTES_A_SAMPLE = 15
 
 
 class Family(StrEnum):
@@ -33,18 +34,6 @@ def family_of(usage_type: UsageType) -> Family:
     if usage_type is UsageType.IVR_PORT:
         return Family.IVR
     return Family.WFO if usage_type is UsageType.WORKFORCE_OPTIMIZATION else Family.AGENTS
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The intervals of a customer that can touch a cycle."""
-
-    agents: Intervals
-    wfo: Intervals
-    ivr: Intervals
-
-    def __bool__(self) -> bool:
-        return any((len(self.agents), len(self.wfo), len(self.ivr)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,155 +64,186 @@ class Billed:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """All that a cycle comes to. Rows by day, then Premium, Standard, workforce optimization, IVR ports.
+class Use:
+    """What each day used of a usage type, and the minute of the day at which its peak began (None: has no peak).
 
-    ``profiles`` holds for each usage type the counts by sample ``(days, 96)`` or by minute ``(days, 1440)``.
+    Shapes: ``(days,)``, int64.
     """
 
-    rows: Sequence[Row]
+    used: Int64
+    peak_at: Int64 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeDetail:
+    """The rows of one usage type through a cycle, as columns, shape ``(days,)``; ``marked``: a day's position (R7)."""
+
+    usage_type: UsageType
+    used: Int64
+    peak_at: Int64 | None
+    committed: Int64
+    substituted: Int64
+    overage: Int64
+    marked: int | None
+
+    @property
+    def family(self) -> Family:
+        """Its family."""
+        return family_of(self.usage_type)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All that a cycle comes to. Types in the order of a day's rows: Premium, Standard, WFO, IVR ports."""
+
+    period: Period
+    types: Sequence[TypeDetail]
     billed: Mapping[UsageType, Billed]
-    profiles: Mapping[UsageType, Int64]
+    profiles: Mapping[Measure, Int64] = field(default_factory=dict)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The Daily Detail: by day, then in the order of the types."""
+        columns = [
+            (
+                each,
+                each.used.tolist(),
+                each.committed.tolist(),
+                each.substituted.tolist(),
+                each.overage.tolist(),
+                None if each.peak_at is None else each.peak_at.tolist(),
+            )
+            for each in self.types
+        ]
+        return [
+            Row(
+                day,
+                each.usage_type,
+                used[index],
+                committed[index],
+                substituted[index],
+                overage[index],
+                None if peak_at is None else peak_at[index],
+                each.marked == index,
+            )
+            for index, day in enumerate(self.period)
+            for each, used, committed, substituted, overage, peak_at in columns
+        ]
+
+    @property
+    def has_usage(self) -> bool:
+        """Anything was used on any day."""
+        return any(bool(each.used.any()) for each in self.types)
+
+    def hash_of(self, inputs: Mapping[str, Any]) -> str:
+        """One hash over what the figures follow from: ``inputs``, plain values, and what every day used (R15)."""
+        digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode())
+        for each in self.types:
+            digest.update(each.usage_type.encode())
+            digest.update(each.used.astype("<i8").tobytes())
+        return digest.hexdigest()
 
 
-def calculate(
+def settle(
     *,
     period: Period,
     licence_model: LicenceModel,
     committed: Mapping[UsageType, Sequence[int]],
-    facts: Facts,
+    use: Mapping[UsageType, Use],
     settings: Settings,
 ) -> Figures:
-    """The figures of a cycle whose days ``period`` are used.
+    """What the use of a cycle's days ``period`` comes to against its commitments (R4–R8, R10, R11).
 
     ``committed`` gives for a usage type the quantity of each day; a type that is not in it has none. For IVR ports
-    that is the additional ports.
+    that is the additional ports. A type that is not in ``use`` was not used.
     """
-    premium_type, standard_type = PREMIUM[licence_model], STANDARD[licence_model]
-    nothing = [0] * period.days
-    premium_committed = committed.get(premium_type, nothing)
-    standard_committed = committed.get(standard_type, nothing)
-    wfo_committed = committed.get(UsageType.WORKFORCE_OPTIMIZATION, nothing)
-    additional = committed.get(UsageType.IVR_PORT, nothing)
+    nothing = np.zeros(period.days, np.int64)
 
-    profiles: dict[UsageType, Int64] = {}
-    agents, peaks = _agents_used(facts.agents, period, licence_model, profiles)
-    wfo = named_by_day(facts.wfo, period)
-    wfo_used = wfo.premium + wfo.standard
-    count_contacts = contacts_by_minute if settings.ivr_peak == "minute" else contacts_by_instant
-    ports = profiles[UsageType.IVR_PORT] = count_contacts(facts.ivr, period)
-    ports_used, ports_at = ports.max(axis=1), ports.argmax(axis=1)
-    shows_wfo = any(wfo_committed) or bool(wfo_used[-1])
+    def held(usage_type: UsageType) -> Int64:
+        return np.asarray(committed.get(usage_type, nothing), np.int64)
 
-    rows: list[Row] = []
-    for index, day in enumerate(period):
-        used_p, used_s = int(agents.premium[index]), int(agents.standard[index])
-        of_day = settle_agents(
-            premium=used_p,
-            standard=used_s,
-            premium_committed=premium_committed[index],
-            standard_committed=standard_committed[index],
+    def used(usage_type: UsageType) -> Use:
+        return use.get(usage_type, Use(nothing))
+
+    premium, standard = PREMIUM[licence_model], STANDARD[licence_model]
+    wfo, ivr = UsageType.WORKFORCE_OPTIMIZATION, UsageType.IVR_PORT
+    agents = settle_agents(
+        premium=used(premium).used,
+        standard=used(standard).used,
+        premium_committed=held(premium),
+        standard_committed=held(standard),
+    )
+    columns = {
+        premium: (held(premium), nothing, agents.premium_overage),
+        standard: (held(standard), agents.substituted, agents.standard_overage),
+    }
+    if held(wfo).any() or used(wfo).used[-1]:
+        columns[wfo] = (held(wfo), nothing, np.maximum(used(wfo).used - held(wfo), 0))
+    committed_agents = held(premium) + held(standard)
+    ports = port_commitment(
+        committed_agents=committed_agents,
+        overage_agents=agents.premium_overage + agents.standard_overage,
+        additional=held(ivr),
+    )
+    columns[ivr] = (ports, nothing, np.maximum(used(ivr).used - ports, 0))
+
+    marked = mark_overage_peaks({usage_type: overage for usage_type, (_, _, overage) in columns.items()})
+    types = [
+        TypeDetail(
+            usage_type, used(usage_type).used, used(usage_type).peak_at, *column, marked.get(usage_type)
         )
-        at_p, at_s = (int(peak[index]) * MINUTES_A_SAMPLE for peak in peaks) if peaks else (None, None)
-        rows.append(Row(day, premium_type, used_p, premium_committed[index], 0, of_day.premium_overage, at_p))
-        rows.append(
-            Row(
-                day,
-                standard_type,
-                used_s,
-                standard_committed[index],
-                of_day.substituted,
-                of_day.standard_overage,
-                at_s,
-            )
-        )
-        if shows_wfo:
-            used, held = int(wfo_used[index]), wfo_committed[index]
-            rows.append(Row(day, UsageType.WORKFORCE_OPTIMIZATION, used, held, 0, max(0, used - held)))
-        port_count = int(ports_used[index])
-        held = port_commitment(
-            committed_agents=premium_committed[index] + standard_committed[index],
-            overage_agents=of_day.premium_overage + of_day.standard_overage,
-            additional=additional[index],
-        )
-        over = max(0, port_count - held)
-        rows.append(Row(day, UsageType.IVR_PORT, port_count, held, 0, over, int(ports_at[index])))
-
-    marked = mark_overage_peaks(rows)
-    billed = _billed_by_type(marked, settings)
-    if settings.billed_peak == "per_type":
-        billed_agents = billed[premium_type].quantity + billed[standard_type].quantity
-        billed[UsageType.IVR_PORT] = _largest(
-            (
-                day,
-                int(ports_used[index])
-                - port_commitment(
-                    committed_agents=premium_committed[index] + standard_committed[index],
-                    overage_agents=billed_agents,
-                    additional=additional[index],
-                ),
-            )
-            for index, day in enumerate(period)
-        )
-    return Figures(marked, billed, profiles)
+        for usage_type, column in columns.items()
+    ]
+    if settings.billed_peak == "combined_day":
+        return Figures(period, types, _billed_on_marked_days(types, period))
+    billed = {each.usage_type: _largest(each.overage, period) for each in types}
+    ports_as_billed = port_commitment(
+        committed_agents=committed_agents,
+        overage_agents=billed[premium].quantity + billed[standard].quantity,
+        additional=held(ivr),
+    )
+    billed[ivr] = _largest(used(ivr).used - ports_as_billed, period)
+    return Figures(period, types, billed)
 
 
-def _agents_used(
-    sessions: Intervals, period: Period, licence_model: LicenceModel, profiles: dict[UsageType, Int64]
-) -> tuple[AgentsUsed, tuple[Int64, Int64] | None]:
-    """Units used by day, and for concurrent agents the samples of the peaks; their profiles are added."""
-    if licence_model is LicenceModel.NAMED:
-        return named_by_day(sessions, period), None
-    counted = concurrent_samples(sessions, period)
-    profiles[UsageType.PREMIUM_CONCURRENT] = counted.premium
-    profiles[UsageType.STANDARD_CONCURRENT] = counted.standard
-    used = AgentsUsed(counted.premium.max(axis=1), counted.standard.max(axis=1))
-    return used, (np.argmax(counted.premium, axis=1), np.argmax(counted.standard, axis=1))
-
-
-def mark_overage_peaks(rows: Sequence[Row]) -> list[Row]:
-    """Mark one row a family: on the first day with the largest overage above 0, the first row with any (R7)."""
-    peaks: dict[Family, date] = {}
+def mark_overage_peaks(overage: Mapping[UsageType, Int64]) -> dict[UsageType, int]:
+    """The position of the day marked of a type: one a family, on the first day with the largest sum above 0, the
+    first type with any (R7). ``overage``: in the order of a day's rows.
+    """
+    marked = {}
     for family in Family:
-        by_day: dict[date, int] = {}
-        for row in rows:
-            if row.family is family:
-                by_day[row.day] = by_day.get(row.day, 0) + row.overage
-        largest = max(by_day.values(), default=0)
-        if largest > 0:
-            peaks[family] = min(day for day, overage in by_day.items() if overage == largest)
-    marked = []
-    for row in rows:
-        is_peak = row.overage > 0 and peaks.get(row.family) == row.day
-        if is_peak:
-            del peaks[row.family]
-        marked.append(replace(row, is_overage_peak=is_peak))
+        of_family = {
+            usage_type: days for usage_type, days in overage.items() if family_of(usage_type) is family
+        }
+        if not of_family:
+            continue
+        by_day = sum(of_family.values())
+        peak = int(np.argmax(by_day))
+        first = next((usage_type for usage_type, days in of_family.items() if days[peak] > 0), None)
+        if first is not None:
+            marked[first] = peak
     return marked
 
 
-def _billed_by_type(rows: Sequence[Row], settings: Settings) -> dict[UsageType, Billed]:
-    """The quantity of each type: its largest daily overage, or that of its family's marked day (R6).
-
-    For IVR ports the largest is not what is billed: R8 counts with the agents' billed overage.
-    """
-    by_type: dict[UsageType, list[Row]] = {}
-    for row in rows:
-        by_type.setdefault(row.usage_type, []).append(row)
-    marked_day = {row.family: row.day for row in rows if row.is_overage_peak}
-    return {
-        usage_type: _largest(
-            (row.day, row.overage)
-            for row in held
-            if settings.billed_peak == "per_type" or row.day == marked_day.get(row.family)
+def _billed_on_marked_days(types: Sequence[TypeDetail], period: Period) -> dict[UsageType, Billed]:
+    """Each type's overage on its family's marked day (R6, setting ``billed_peak``)."""
+    peaks = {each.family: each.marked for each in types if each.marked is not None}
+    billed = {}
+    for each in types:
+        peak = peaks.get(each.family)
+        quantity = 0 if peak is None else int(each.overage[peak])
+        billed[each.usage_type] = Billed(
+            quantity, _day(period, peak) if quantity and peak is not None else None
         )
-        for usage_type, held in by_type.items()
-    }
+    return billed
 
 
-def _largest(by_day: Iterable[tuple[date, int]]) -> Billed:
-    """The largest overage above 0 and the first day that has it."""
-    largest = Billed(0, None)
-    for day, overage in by_day:
-        if overage > largest.quantity:
-            largest = Billed(overage, day)
-    return largest
+def _largest(by_day: Int64, period: Period) -> Billed:
+    """The largest overage above 0 and the first day that has it (R6)."""
+    peak = int(np.argmax(by_day))
+    quantity = int(by_day[peak])
+    return Billed(quantity, _day(period, peak)) if quantity > 0 else Billed(0, None)
+
+
+def _day(period: Period, position: int) -> date:
+    return date.fromordinal(period.first.toordinal() + position)

@@ -1,33 +1,38 @@
-"""Substitution (R4), overage of a day (R5) and the ports bundled with licences (R8)."""
+"""Substitution (R4), overage of a day (R5) and the ports bundled with licences (R8), all days of a cycle at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from apps.reconciliation.domain.intervals import Int64
+
 BUNDLED_PORTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class DayOfAgents:
-    """What a day's agents come to: ``substituted`` stands on the Standard row."""
+class DaysOfAgents:
+    """What each day's agents come to, shape ``(days,)``: ``substituted`` stands on the Standard row."""
 
-    substituted: int
-    premium_overage: int
-    standard_overage: int
+    substituted: Int64
+    premium_overage: Int64
+    standard_overage: Int64
 
 
 def settle_agents(
-    *, premium: int, standard: int, premium_committed: int, standard_committed: int
-) -> DayOfAgents:
+    *, premium: Int64, standard: Int64, premium_committed: Int64, standard_committed: Int64
+) -> DaysOfAgents:
     """Unused Premium commitment covers Standard; Standard never covers Premium (R4); what is left is overage (R5)."""
-    substituted = min(max(0, standard - standard_committed), max(0, premium_committed - premium))
-    return DayOfAgents(
+    above = np.maximum(standard - standard_committed, 0)
+    substituted = np.minimum(above, np.maximum(premium_committed - premium, 0))
+    return DaysOfAgents(
         substituted=substituted,
-        premium_overage=max(0, premium - premium_committed),
-        standard_overage=max(0, standard - standard_committed - substituted),
+        premium_overage=np.maximum(premium - premium_committed, 0),
+        standard_overage=above - substituted,
     )
 
 
-def port_commitment(*, committed_agents: int, overage_agents: int, additional: int) -> int:
+def port_commitment(*, committed_agents: Int64, overage_agents: Int64 | int, additional: Int64) -> Int64:
     """Two ports with every agent licence, committed or incurred as overage, and the additional ones (R8)."""
     return BUNDLED_PORTS * (committed_agents + overage_agents) + additional

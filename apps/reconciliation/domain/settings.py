@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Literal
 
+from apps.catalogue.domain.kinds import LicenceModel
+
 RULES_VERSION = "2026.1"
 
 
@@ -20,6 +22,6 @@ class Settings:
         """How long a record without an end lasts at most."""
         return timedelta(hours=self.longest_open_hours)
 
-    def snapshot(self) -> dict[str, str | int]:
-        """As plain values."""
-        return asdict(self)
+    def snapshot(self, licence_model: LicenceModel) -> dict[str, str | int]:
+        """As plain values, with the licence model, which decides how agents are counted."""
+        return {"licence_model": licence_model.value, **asdict(self)}

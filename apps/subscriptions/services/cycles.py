@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
 
 from apps.catalogue.domain.kinds import Service
+from apps.core.domain.periods import Period
 from apps.organisations.models import Customer
 from apps.subscriptions.domain.cycles import Cycle
-from apps.subscriptions.models import ClosedCycle, StaleSpan, Subscription
+from apps.subscriptions.models import ClosedCycle, StaleCause, StaleSpan, Subscription
 
 _CUSTOMER_LOCK = 1
 
 
 def lock_customer(customer_id: int) -> None:
     """Keep two changes of one customer's figures apart, until the transaction ends."""
+    lock_customers([customer_id])
+
+
+def lock_customers(customer_ids: Iterable[int]) -> None:
+    """The same for many, always in one order, so that two who want the same ones never wait for each other."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CUSTOMER_LOCK, customer_id])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, wanted) FROM unnest(%s::int[]) AS wanted",
+            [_CUSTOMER_LOCK, sorted(customer_ids)],
+        )
 
 
-def mark_stale(*, customer: Customer, first_day: date, last_day: date) -> None:
-    """These days must be calculated again."""
-    StaleSpan.objects.create(
-        partner_id=customer.partner_id, customer=customer, first_day=first_day, last_day=last_day
+def mark_stale(*, customer: Customer, days: Iterable[Period], cause: StaleCause) -> None:
+    """These days must be calculated again, because of ``cause``."""
+    StaleSpan.objects.bulk_create(
+        StaleSpan(
+            partner_id=customer.partner_id,
+            customer=customer,
+            cause=cause,
+            first_day=period.first,
+            last_day=period.last,
+        )
+        for period in days
     )
 
 

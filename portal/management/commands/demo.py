@@ -204,7 +204,7 @@ class Command(PortalCommand):
             records = sum(Delivery.objects.aggregate(a=Sum("accepted"), r=Sum("rejected")).values())
             say(f"  records read    {records:,} ({Interval.objects.count():,} stored)")
             say(f"  rows kept aside {RowKeptAside.objects.count():,}")
-            say(f"  days calculated {DayFigure.objects.values('customer', 'day').distinct().count():,}")
+            say(f"  days calculated {DayFigure.objects.values('customer_id', 'day').distinct().count():,}")
             totals: dict[str, list[Any]] = {}
             for invoice in Invoice.objects.all():
                 counted = totals.setdefault(invoice.currency, [0, 0])

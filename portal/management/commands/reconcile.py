@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from apps.catalogue.domain.kinds import Service
-from apps.core.commands import PortalCommand, day
+from apps.core.commands import BY_COMMAND_LINE, PortalCommand, day
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.selectors import get_customer
 from apps.reconciliation.models import Run, RunItem
@@ -43,7 +43,7 @@ class Command(PortalCommand):
             counts = {"customers": 1, "days": self._one(customer, cycle, until), "parked": 0}
         else:
             with scope(PROVIDER):
-                run = open_run(until=last)
+                run = open_run(today=timezone.now().date(), until=last, by=BY_COMMAND_LINE)
             counts = self._all(run)
         if format == "json":
             self.print_json(counts)
@@ -75,7 +75,7 @@ class Command(PortalCommand):
                 shown = -1
                 while waiting := states[RunItem.State.WAITING]:
                     if time.monotonic() - rung > RING_AGAIN_SECONDS:
-                        self._ring(run)
+                        ring(run)
                         rung = time.monotonic()
                     if total - waiting != shown:
                         shown = total - waiting
@@ -89,11 +89,6 @@ class Command(PortalCommand):
                 self.tell(f"customer {item.customer_id} is parked: {item.reason}")
             days = sum(run.items.values_list("days", flat=True))
         return {"customers": total, "days": days, "parked": states[RunItem.State.PARKED]}
-
-    def _ring(self, run: Run) -> None:
-        with scope(PROVIDER):
-            waiting = list(run.items.filter(state=RunItem.State.WAITING).values_list("run_id", "customer_id"))
-        ring(waiting)
 
 
 def _states(run: Run) -> Counter[str]:

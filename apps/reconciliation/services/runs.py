@@ -1,0 +1,140 @@
+"""Runs: everything that is stale, written down customer by customer, worked off by any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Least
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.services import record_change
+from apps.core.domain.periods import ONE_DAY
+from apps.core.problems import Refusal
+from apps.organisations.models import Customer
+from apps.reconciliation.models import CycleResult, Run, RunItem
+from apps.reconciliation.services.recalculation import reconcile_customers
+from apps.subscriptions.models import ClosedCycle, StaleSpan
+from apps.usage.domain.records import LONGEST_RECORD
+from apps.usage.selectors import count_records
+
+# A task takes a second or two of them: short enough to cancel, long enough that its overhead does not count.
+RECORDS_A_TASK = 100_000
+CUSTOMERS_A_TASK = 100
+_EARLIEST = date(1971, 1, 1)
+
+
+class RunOver(Refusal):
+    """A run that has ended cannot be cancelled."""
+
+
+@transaction.atomic
+def open_run(*, today: date, until: date | None = None, by: str = "") -> Run:
+    """Write down what is to be done: one item for each customer with stale days, or with days that passed since."""
+    last_day = min(today - ONE_DAY, until or date.max)
+    since: dict[int, date] = {}
+    for customer_id, day in (
+        *StaleSpan.objects.values_list("customer_id", "first_day"),
+        *_behind(last_day).values_list("customer_id", "until"),
+    ):
+        since[customer_id] = min(day, since.get(customer_id, day))
+    expected = _expect(since)
+    run = Run.objects.create(until=until, started_by=by)
+    RunItem.objects.bulk_create(
+        RunItem(run=run, customer_id=customer_id, expected=expected.get(customer_id, 0))
+        for customer_id in sorted(since)
+    )
+    return run
+
+
+def is_anything_stale(*, today: date) -> bool:
+    """There is something to do for a run."""
+    return StaleSpan.objects.exists() or _behind(today - ONE_DAY).exists()
+
+
+def _behind(last_day: date) -> QuerySet[CycleResult]:
+    """Results of open cycles that end before a day that could be used."""
+    closed = ClosedCycle.objects.filter(
+        customer=OuterRef("customer"), service=OuterRef("service"), first_day=OuterRef("first_day")
+    )
+    return CycleResult.objects.filter(until__lt=Least(F("last_day"), last_day)).exclude(Exists(closed))
+
+
+def _expect(since: dict[int, date]) -> dict[int, int]:
+    if not since:
+        return {}
+    return count_records(list(since), since=max(min(since.values()), _EARLIEST) - LONGEST_RECORD)
+
+
+def list_tasks(waiting: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Customers of a run, given with the records expected, as one task takes them."""
+    task: list[int] = []
+    records = 0
+    for customer_id, expected in waiting:
+        if task and (records + expected > RECORDS_A_TASK or len(task) == CUSTOMERS_A_TASK):
+            yield task
+            task, records = [], 0
+        task.append(customer_id)
+        records += expected
+    if task:
+        yield task
+
+
+@transaction.atomic
+def work_items(*, run_id: int, customer_ids: Sequence[int], today: date) -> None:
+    """Do items of a run, all or nothing; those that are done, parked or cancelled already stay as they are.
+
+    Raises:
+        Refusal: something stands in the way of one of them.
+    """
+    items = {
+        item.customer_id: item
+        for item in RunItem.objects.select_for_update(of=("self",))
+        .filter(run_id=run_id, customer_id__in=customer_ids, state=RunItem.State.WAITING)
+        .select_related("run")
+        .order_by("customer_id")
+    }
+    if not items:
+        return
+    done = reconcile_customers(
+        customers=list(Customer.objects.filter(pk__in=items)),
+        today=today,
+        until=next(iter(items.values())).run.until,
+        expected={customer_id: item.expected for customer_id, item in items.items()},
+    )
+    for customer_id, item in items.items():
+        item.state = RunItem.State.DONE
+        item.days, item.records = done[customer_id]
+    RunItem.objects.bulk_update(items.values(), ["state", "days", "records"])
+
+
+def park_item(*, run_id: int, customer_id: int, reason: str) -> None:
+    """A customer that fails again and again is set aside and listed."""
+    RunItem.objects.filter(run_id=run_id, customer_id=customer_id, state=RunItem.State.WAITING).update(
+        state=RunItem.State.PARKED, reason=reason
+    )
+
+
+@transaction.atomic
+def cancel_run(*, run: Run, by: str) -> None:
+    """What is being done is finished; what waits stays stale and is left to another run.
+
+    Raises:
+        RunOver: it has ended.
+    """
+    run = Run.objects.select_for_update().get(pk=run.pk)
+    if run.finished_at is not None:
+        raise RunOver(_("The run has ended; there is nothing left to cancel."))
+    run.items.filter(state=RunItem.State.WAITING).update(state=RunItem.State.CANCELLED)
+    run.cancelled_at = run.finished_at = timezone.now()
+    run.cancelled_by = by
+    run.save(update_fields=["cancelled_at", "cancelled_by", "finished_at"])
+    record_change(by=by, action="run.cancelled", subject=str(run))
+
+
+def finish_run(*, run: Run) -> None:
+    """No item is waiting any more."""
+    Run.objects.filter(pk=run.pk, finished_at=None).update(finished_at=timezone.now())
