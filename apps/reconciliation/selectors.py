@@ -59,6 +59,7 @@ class CycleFigures:
     is_stored: bool
     has_usage: bool
     inputs_hash: str
+    settings: Settings
 
     @property
     def is_complete(self) -> bool:
@@ -75,6 +76,7 @@ class Calculated:
     inputs_hash: str
     facts_hash: str
     inputs: dict[str, Any]
+    settings: Settings
 
 
 def cycle_starting(customer: Customer, first_day: date, *, today: date, service: Service) -> Cycle:
@@ -143,6 +145,7 @@ def get_figures(customer: Customer, cycle: Cycle, *, today: date, until: date | 
         is_stored=False,
         has_usage=calculated.has_usage,
         inputs_hash=calculated.inputs_hash,
+        settings=calculated.settings,
     )
 
 
@@ -182,6 +185,7 @@ def _stored_figures(
         is_stored=True,
         has_usage=stored.has_usage,
         inputs_hash=stored.inputs_hash,
+        settings=Settings.of_snapshot(stored.settings),
     )
 
 
@@ -290,6 +294,7 @@ def calculate_cycle(customer: Customer, cycle: Cycle, *, until: date) -> Calcula
         inputs_hash=figures.hash_of(inputs),
         facts_hash=hash_records(records),
         inputs=inputs,
+        settings=settings,
     )
 
 
@@ -304,10 +309,11 @@ def as_facts(records: Mapping[Kind, Records], settings: Settings) -> Facts:
         if kind not in records:
             return Named.none()
         of_kind = records[kind]
-        codes: dict[str, int] = {}
-        actor = np.array([codes.setdefault(name, len(codes)) for name in of_kind.actors], np.int64)
+        count = len(of_kind)
+        codes: dict[str, int] = {}  # of each name the first row that has it
+        actor = np.fromiter(map(codes.setdefault, of_kind.actors, range(count)), np.int64, count)
         end = np.where(of_kind.end == STILL_OPEN, of_kind.start + longest, of_kind.end)
-        return Named(Intervals(actor, of_kind.start, end, of_kind.premium), list(codes))
+        return Named(Intervals(actor, of_kind.start, end, of_kind.premium), of_kind.actors)
 
     return Facts(
         agents=named(Kind.AGENT_SESSION),

@@ -25,7 +25,7 @@ from apps.reconciliation.charts import usage_chart
 from apps.reconciliation.detail_export import detail_csv, detail_records
 from apps.reconciliation.domain.detail import Family
 from apps.reconciliation.domain.settings import Settings
-from apps.reconciliation.selectors import CycleFigures, CycleOffer, get_figures, offered_cycles, settings_of
+from apps.reconciliation.selectors import CycleFigures, CycleOffer, get_figures, offered_cycles
 from apps.reconciliation.summaries import (
     agent_stats,
     billed_rules,
@@ -142,7 +142,7 @@ class CurrentUsageView(View):
 
 def _usage_cards(figures: CycleFigures, family: Family | None) -> dict[str, Any]:
     """What the current usage shows of a family: the head, and a card for each usage type."""
-    settings = settings_of(figures.cycle.primary.offer)
+    settings = figures.settings
     types = by_type(figures, detail_records(figures.rows), settings)
     is_open = not figures.is_closed
     if family is Family.IVR:
@@ -183,7 +183,7 @@ class DailyDetailView(View):
             return redirect(reverse("reconciliation:daily-detail", args=[ref]) + choice.query())
         figures = get_figures(customer, cycle, today=today)
         records = detail_records(figures.rows)
-        settings = settings_of(cycle.primary.offer)
+        settings = figures.settings
         types = by_type(figures, records, settings)
         shown = [each for each in types if family in (None, each.family)]
         offered = self._offered_families(figures, family)

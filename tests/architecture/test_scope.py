@@ -529,10 +529,13 @@ def test_who_moves_to_another_organisation_sees_that_one_at_once(
 
 # Background work
 
-ARGUMENTS: dict[str, Callable[[World], tuple[int, ...]]] = {
+ARGUMENTS: dict[str, Callable[[World], tuple[Any, ...]]] = {
     "apps.invoicing.tasks.render_invoice_pdf": lambda world: (_first(Invoice),),
     "apps.invoicing.tasks.render_pending_pdfs": lambda world: (),
-    "apps.reconciliation.tasks.reconcile_customer": lambda world: (_first(Run), world.home.customers[0].pk),
+    "apps.reconciliation.tasks.reconcile_customers": lambda world: (
+        _first(Run),
+        [world.home.customers[0].pk],
+    ),
     "apps.reconciliation.tasks.reconcile_stale": lambda world: (),
 }
 

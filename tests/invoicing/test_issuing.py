@@ -144,6 +144,7 @@ def test_issuing_closes_the_cycle_with_the_snapshot_that_explains_it(owner: Cust
     assert (found.is_closed, found.is_stored) == (True, True)
     assert closed.inputs_hash == found.inputs_hash
     assert closed.snapshot["inputs"]["settings"] == {
+        "licence_model": "named",
         "billed_peak": "per_type",
         "ivr_peak": "minute",
         "longest_open_hours": 24,

@@ -30,7 +30,7 @@ Profiles = Mapping[Measure, Int64]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Intervals, and the ids of those whom the codes of their actors stand for: codes are 0, 1, 2 … in ``names``."""
+    """Intervals, and the ids of those whom the codes of their actors stand for: a code is a position in ``names``."""
 
     intervals: Intervals
     names: Sequence[str]

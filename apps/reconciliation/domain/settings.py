@@ -1,8 +1,11 @@
 """The settings of an offer that change how it is calculated, and the version of the rules."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from apps.catalogue.domain.kinds import LicenceModel
 
@@ -25,3 +28,8 @@ class Settings:
     def snapshot(self, licence_model: LicenceModel) -> dict[str, str | int]:
         """As plain values, with the licence model, which decides how agents are counted."""
         return {"licence_model": licence_model.value, **asdict(self)}
+
+    @classmethod
+    def of_snapshot(cls, snapshot: Mapping[str, Any]) -> Settings:
+        """From the plain values of a snapshot."""
+        return cls(**{name: value for name, value in snapshot.items() if name != "licence_model"})

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.services import record_change
+from apps.core.bulk import columns
 from apps.core.domain.periods import ONE_DAY
 from apps.core.problems import Refusal
 from apps.organisations.models import Customer
@@ -105,10 +106,19 @@ def work_items(*, run_id: int, customer_ids: Sequence[int], today: date) -> None
         until=next(iter(items.values())).run.until,
         expected={customer_id: item.expected for customer_id, item in items.items()},
     )
-    for customer_id, item in items.items():
-        item.state = RunItem.State.DONE
-        item.days, item.records = done[customer_id]
-    RunItem.objects.bulk_update(items.values(), ["state", "days", "records"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE reconciliation_runitem AS item SET state = %s, days = done.days, records = done.records
+            FROM unnest(%s::int[], %s::int[], %s::int[]) AS done (customer_id, days, records)
+            WHERE item.run_id = %s AND item.customer_id = done.customer_id
+            """,
+            [
+                RunItem.State.DONE,
+                *columns((customer_id, *done[customer_id]) for customer_id in items),
+                run_id,
+            ],
+        )
 
 
 def park_item(*, run_id: int, customer_id: int, reason: str) -> None:
