@@ -7,26 +7,24 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from django.db import transaction
 
 from apps.catalogue.domain.kinds import Service, UsageType
 from apps.catalogue.models import Offer
-from apps.core.problems import Refusal
 from apps.core.domain.periods import Period
+from apps.core.problems import Refusal
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
 from apps.reconciliation import tasks
 from apps.reconciliation.domain.profiles import Measure, unpack
 from apps.reconciliation.models import (
-    BilledQuantity,
-    CycleLogins,
     CycleResult,
     DayFigure,
     DayProfile,
     Run,
 )
+from apps.reconciliation.runs import list_due
 from apps.reconciliation.selectors import (
     CycleFigures,
     NoSuchCycle,
@@ -43,7 +41,6 @@ from apps.reconciliation.services import (
     RunOver,
     cancel_run,
     finish_run,
-    is_anything_stale,
     open_run,
     park_item,
     reconcile_customer,
@@ -71,6 +68,7 @@ from tests.factories.portfolios import (
     stored_customer,
     subscription,
 )
+from tests.factories.results import RESULTS, bytes_of
 from tests.factories.usage import Session, UsageFiles, session
 
 pytestmark = pytest.mark.django_db
@@ -120,22 +118,6 @@ def results(owner: Customer) -> dict[date, CycleResult]:
             result.first_day: result
             for result in CycleResult.objects.filter(customer=owner).select_related("primary")
         }
-
-
-def bytes_of(owner: Customer) -> list[Any]:
-    """All that is stored of results, without keys and clocks."""
-    with scope(PROVIDER):
-        return [
-            sorted(
-                tuple(
-                    bytes(value) if isinstance(value, memoryview) else repr(value)
-                    for name, value in each.items()
-                    if name not in ("id", "result_id", "calculated_at")
-                )
-                for each in table.objects.filter(customer_id=owner.pk).values()
-            )
-            for table in (CycleResult, DayFigure, BilledQuantity, DayProfile, CycleLogins)
-        ]
 
 
 # What a run makes
@@ -599,8 +581,8 @@ def test_the_days_that_have_passed_since_are_calculated_without_any_new_record(
     files.use(*on(date(2024, 6, 3), "a"), *on(date(2024, 8, 2), "a", "b"))
     with scope(PROVIDER):
         reconcile_customer(customer=owner, today=date(2024, 8, 11))
-        assert not is_anything_stale(today=date(2024, 8, 11))
-        assert is_anything_stale(today=date(2024, 8, 12))
+        assert not list_due(last_day=date(2024, 8, 10))
+        assert list_due(last_day=date(2024, 8, 11)) == {owner.pk}
         assert open_run(today=date(2024, 8, 12)).items.count() == 1
         assert reconcile_customer(customer=owner, today=date(2024, 8, 12)) == 11
     assert results(owner)[AUGUST].daily_agents == [0, *[2] * 10]
@@ -612,11 +594,21 @@ def test_only_an_item_that_waits_is_parked(three: list[Customer]) -> None:
     with scope(PROVIDER):
         for owner in three[:2]:
             park_item(run_id=run.pk, customer_id=owner.pk, reason="broken")
-        finish_run(run=run)
-        first = Run.objects.get().finished_at
-        finish_run(run=run)
-        assert Run.objects.get().finished_at == first is not None
     assert items(run) == [("done", 30, ""), ("parked", 0, "broken"), ("waiting", 0, "")]
+
+
+def test_a_run_ends_when_no_customer_waits_and_only_once(three: list[Customer]) -> None:
+    run = start()
+    work(run, *three[:2])
+    with scope(PROVIDER):
+        finish_run(run_id=run.pk)
+        assert Run.objects.get().finished_at is None
+    work(run, three[2])
+    with scope(PROVIDER):
+        finish_run(run_id=run.pk)
+        first = Run.objects.get().finished_at
+        finish_run(run_id=run.pk)
+        assert Run.objects.get().finished_at == first is not None
 
 
 def test_the_sweep_starts_a_run_rings_again_for_what_was_lost_and_ends_what_is_done(
@@ -657,13 +649,12 @@ def test_a_stranger_sees_no_figure_of_another(
 ) -> None:
     files.use(*on(date(2024, 6, 3), "a"))
     reconcile(owner)
-    tables = (CycleResult, DayFigure, BilledQuantity, DayProfile, CycleLogins)
     for reader in (
         Scope(Role.PARTNER, strangers.partner_id),
         Scope(Role.CUSTOMER, strangers.partner_id, strangers.pk),
     ):
         with scope(reader):
-            assert not any(table.objects.exists() for table in tables)
+            assert not any(table.objects.exists() for table in RESULTS)
     for reader in (Scope(Role.PARTNER, owner.partner_id), Scope(Role.CUSTOMER, owner.partner_id, owner.pk)):
         with scope(reader):
             june = cycle_starting(owner, JUNE, today=TODAY, service=Service.CONTACT_CENTRE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -27,7 +27,12 @@ class Settings:
 
     def snapshot(self, licence_model: LicenceModel) -> dict[str, str | int]:
         """As plain values, with the licence model, which decides how agents are counted."""
-        return {"licence_model": licence_model.value, **asdict(self)}
+        return {
+            "licence_model": licence_model.value,
+            "billed_peak": self.billed_peak,
+            "ivr_peak": self.ivr_peak,
+            "longest_open_hours": self.longest_open_hours,
+        }
 
     @classmethod
     def of_snapshot(cls, snapshot: Mapping[str, Any]) -> Settings:

@@ -3,44 +3,36 @@
 What closed cycles came to is carried over; all other results are thrown away and made again.
 """
 
-import zlib
-
 import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
 from apps.core.row_security import ALL, READ, every, own_customer, own_partner, protect, same_partner
 
-_CLOSED = """
-    FROM subscriptions_closedcycle AS closed
-    WHERE closed.customer_id = result.customer_id AND closed.service = result.service
-      AND closed.first_day = result.first_day
-"""
 _TENANTS = {"provider": every(ALL), "partner": own_partner(READ), "customer": own_customer(READ)}
 
 KEEP_WHAT_IS_CLOSED = [
-    f"""
+    """
+    CREATE TABLE open_result AS
+    SELECT id, partner_id, customer_id, first_day, last_day FROM reconciliation_cycleresult AS result
+    WHERE NOT EXISTS (
+        SELECT FROM subscriptions_closedcycle AS closed
+        WHERE closed.customer_id = result.customer_id AND closed.service = result.service
+          AND closed.first_day = result.first_day)
+    """,
+    """
     INSERT INTO subscriptions_stalespan (partner_id, customer_id, cause, first_day, last_day, marked_at)
-    SELECT partner_id, customer_id, 2, min(first_day), max(last_day), now()
-    FROM reconciliation_cycleresult AS result WHERE NOT EXISTS (SELECT {_CLOSED})
+    SELECT partner_id, customer_id, 2, min(first_day), max(last_day), now() FROM open_result
     GROUP BY partner_id, customer_id
     """,
-    f"DELETE FROM reconciliation_{{}} WHERE result_id IN"
-    f" (SELECT id FROM reconciliation_cycleresult AS result WHERE NOT EXISTS (SELECT {_CLOSED}))",
-    f"DELETE FROM reconciliation_cycleresult AS result WHERE NOT EXISTS (SELECT {_CLOSED})",
+    "SET CONSTRAINTS ALL IMMEDIATE",  # or the rows deleted here would stand in the way of the tables' change
+    "DELETE FROM reconciliation_dayfigure WHERE result_id IN (SELECT id FROM open_result)",
+    "DELETE FROM reconciliation_dayprofile WHERE result_id IN (SELECT id FROM open_result)",
+    "DELETE FROM reconciliation_billedquantity WHERE result_id IN (SELECT id FROM open_result)",
+    "DELETE FROM reconciliation_cycleresult WHERE id IN (SELECT id FROM open_result)",
+    "CREATE TABLE kept_figure AS SELECT * FROM reconciliation_dayfigure",
+    "CREATE TABLE kept_profile AS SELECT * FROM reconciliation_dayprofile",
 ]
-
-
-def _statements():
-    mark, delete, forget = KEEP_WHAT_IS_CLOSED
-    parts = ("dayfigure", "billedquantity", "dayprofile")
-    return [
-        mark,
-        *(delete.format(part) for part in parts),
-        forget,
-        "CREATE TABLE kept_figure AS SELECT * FROM reconciliation_dayfigure",
-        "CREATE TABLE kept_profile AS SELECT * FROM reconciliation_dayprofile",
-    ]
 
 
 def bring_back(apps, schema_editor):
@@ -76,13 +68,14 @@ def bring_back(apps, schema_editor):
             cursor.execute(
                 "INSERT INTO reconciliation_dayprofile (partner_id, customer_id, day, measure, counts)"
                 " VALUES (%s, %s, %s, %s, %s)",
-                [partner_id, customer_id, day, measure, _packed(bytes(counts), measure)],
+                [
+                    partner_id,
+                    customer_id,
+                    day,
+                    measure,
+                    b"\x04" + bytes(counts),
+                ],  # as before: 4 bytes a count
             )
-
-
-def _packed(counts, measure):
-    """The counts were unsigned 32-bit numbers; minutes are compressed now."""
-    return zlib.compress(counts, 1) if measure == "ivr-port" else counts
 
 
 class Migration(migrations.Migration):
@@ -93,7 +86,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(_statements()),
+        migrations.RunSQL(KEEP_WHAT_IS_CLOSED),
         migrations.DeleteModel("DayFigure"),
         migrations.DeleteModel("DayProfile"),
         migrations.CreateModel(
@@ -203,7 +196,7 @@ class Migration(migrations.Migration):
             preserve_default=False,
         ),
         migrations.RunPython(bring_back, migrations.RunPython.noop),
-        migrations.RunSQL(["DROP TABLE kept_figure", "DROP TABLE kept_profile"]),
+        migrations.RunSQL(["DROP TABLE open_result", "DROP TABLE kept_figure", "DROP TABLE kept_profile"]),
         migrations.CreateModel(
             name="CycleLogins",
             fields=[
