@@ -146,3 +146,19 @@ def client_of(db: None) -> Callable[[User], Client]:
         return client
 
     return signed_in
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-database", action="store_true", help="only tests of plain Python")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--without-database"):
+        of_database = {"db", "committed", "django_db_setup"}
+        items[:] = [
+            item
+            for item in items
+            if isinstance(item, pytest.Function)
+            and not of_database & set(item.fixturenames)
+            and not item.get_closest_marker("django_db")
+        ]

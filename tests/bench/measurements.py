@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
-from statistics import median
 
 import numpy as np
 from django.test import Client
@@ -19,6 +17,7 @@ from apps.reconciliation.domain.agents import concurrent_samples
 from apps.reconciliation.domain.intervals import (
     MICROSECONDS_A_DAY,
     MICROSECONDS_A_MINUTE,
+    Int64,
     Intervals,
     start_of,
 )
@@ -26,34 +25,13 @@ from apps.reconciliation.domain.ports import contacts_by_minute
 from apps.reconciliation.services import reconcile_customer
 from apps.subscriptions.services import import_portfolio
 from portal.demo.partner import make_customers, make_portfolio
+from tests.bench import reconciling
+from tests.bench.timing import Measured, seconds
 from tests.conftest import NOW, SAMPLE, import_file
 from tests.oracle import World
 
-REPEAT = 5
 AUGUST = SAMPLE / "bank-august"
 MONTH = Period(date(2024, 6, 1), date(2024, 6, 30))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A figure; ``ratio`` is None where there is nothing to compare with in the same run."""
-
-    value: float
-    unit: str
-    ratio: float | None = None
-
-
-def seconds(
-    work: Callable[[], object], *, repeat: int = REPEAT, before: Callable[[], object] = lambda: None
-) -> float:
-    """The median time of ``work``; ``before`` is not counted."""
-    took = []
-    for _ in range(repeat):
-        before()
-        begun = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - begun)
-    return median(took)
 
 
 def main_job() -> Measured:
@@ -77,31 +55,40 @@ def main_job() -> Measured:
     return Measured(round(took, 3), "s", round((time.perf_counter() - begun) / took, 1))
 
 
-def _intervals(count: int, actors: int, length: int) -> Intervals:
-    random = np.random.default_rng(7)
-    start = start_of(MONTH.first) + random.integers(0, MONTH.days * MICROSECONDS_A_DAY, count)
-    return Intervals(
-        actor=random.integers(0, actors, count),
-        start=start,
-        end=start + random.integers(0, 2 * length, count),
-        premium=random.random(count) < 0.2,
-    )
+def _intervals(actor: Int64, start: Int64, length: Int64) -> Intervals:
+    """Intervals of the month in the order in which the tables give them, that of their starts; a fifth is Premium."""
+    premium = np.random.default_rng(7).random(len(start)) < 0.2
+    start = start + start_of(MONTH.first)
+    return Intervals(actor, start, start + length, premium).take(np.argsort(start))
+
+
+def _kernel(work: Callable[[Intervals, Period], object], intervals: Intervals) -> Measured:
+    took = seconds(lambda: work(intervals, MONTH))
+    reading = seconds(lambda: (intervals.start.sum(), intervals.end.sum(), intervals.actor.sum()))
+    return Measured(round(len(intervals) / took), "intervals/s", round(took / reading, 1))
 
 
 def kernel_ivr() -> Measured:
-    """Intervals in arrays to minute counts; the ratio is the time of reading the arrays once."""
-    legs = _intervals(1_000_000, 1_000_000, MICROSECONDS_A_MINUTE)
-    took = seconds(lambda: contacts_by_minute(legs, MONTH))
-    reading = seconds(lambda: (legs.start.sum(), legs.end.sum(), legs.actor.sum()))
-    return Measured(round(len(legs) / took), "intervals/s", round(took / reading, 1))
+    """Legs in arrays to minute counts; a tenth share contacts. The ratio is the time of reading the arrays once."""
+    random, legs, shared = np.random.default_rng(7), 1_000_000, 50_000
+    contact, start = random.permutation(legs), random.integers(0, MONTH.days * MICROSECONDS_A_DAY, legs)
+    contact[-shared:] = contact[:shared]
+    start[-shared:] = start[:shared] + random.integers(0, 2 * MICROSECONDS_A_MINUTE, shared)
+    length = random.integers(0, 2 * MICROSECONDS_A_MINUTE, legs)
+    return _kernel(contacts_by_minute, _intervals(contact, start, length))
 
 
 def kernel_agents() -> Measured:
-    """Intervals in arrays to sample counts; the ratio is the time of reading the arrays once."""
-    sessions = _intervals(200_000, 5_000, 4 * 60 * MICROSECONDS_A_MINUTE)
-    took = seconds(lambda: concurrent_samples(sessions, MONTH))
-    reading = seconds(lambda: (sessions.start.sum(), sessions.end.sum(), sessions.actor.sum()))
-    return Measured(round(len(sessions) / took), "intervals/s", round(took / reading, 1))
+    """Sessions in arrays to sample counts: of 5,000 agents, mostly short. The ratio is as that of ``kernel_ivr``."""
+    random, sessions = np.random.default_rng(7), 1_000_000
+    agent, start = (
+        random.integers(0, 5_000, sessions),
+        random.integers(0, MONTH.days * MICROSECONDS_A_DAY, sessions),
+    )
+    hours = np.minimum(random.exponential(1, sessions), 8)
+    return _kernel(
+        concurrent_samples, _intervals(agent, start, (hours * 60 * MICROSECONDS_A_MINUTE).astype(np.int64))
+    )
 
 
 def page_customers() -> Measured:
@@ -123,4 +110,5 @@ MEASUREMENTS: dict[str, Callable[[], Measured]] = {
     "kernel_ivr": kernel_ivr,
     "kernel_agents": kernel_agents,
     "page_customers": page_customers,
+    **reconciling.MEASUREMENTS,
 }
