@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from apps.organisations.models import Partner
 from apps.subscriptions.models import OfCustomer
-from apps.usage.domain.records import Kind
+from apps.usage.domain.records import KINDS_OF_INTERVAL, Content, Kind
 
 _KINDS = [(kind.value, kind.name.lower()) for kind in Kind]
+_KINDS_OF_INTERVAL = [(kind.value, kind.name.lower()) for kind in KINDS_OF_INTERVAL]
 
 
 class Source(models.Model):
@@ -40,7 +41,7 @@ class Interval(models.Model):
     pk = models.CompositePrimaryKey("customer_id", "kind", "source_id", "record_id")
     partner_id = models.IntegerField()
     customer_id = models.IntegerField()
-    kind = models.SmallIntegerField(choices=_KINDS)
+    kind = models.SmallIntegerField(choices=_KINDS_OF_INTERVAL)
     source_id = models.IntegerField()
     record_id = models.TextField()
     actor = models.TextField()
@@ -58,6 +59,31 @@ class Interval(models.Model):
                 name="usage_interval_ends_after_start",
                 condition=models.Q(ended_at=None) | models.Q(ended_at__gte=models.F("started_at")),
             )
+        ]
+
+    def __str__(self) -> str:
+        return self.record_id
+
+
+class Event(models.Model):
+    """Units of a digital SKU that were used at a moment (R12), identified for ever (R13). No foreign keys either."""
+
+    pk = models.CompositePrimaryKey("customer_id", "source_id", "record_id")
+    partner_id = models.IntegerField()
+    customer_id = models.IntegerField()
+    source_id = models.IntegerField()
+    record_id = models.TextField()
+    sku = models.TextField()
+    quantity = models.BigIntegerField()
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["customer_id", "occurred_at"], name="usage_event_by_time"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(name="usage_event_counts_up", condition=models.Q(quantity__gte=0))
         ]
 
     def __str__(self) -> str:
@@ -116,7 +142,11 @@ class RowKeptAside(models.Model):
 
 
 class Conflict(OfCustomer):
-    """A record whose id is stored with another content; what was stored first counts until somebody decides (R13)."""
+    """A record whose id is stored with another content; what was stored first counts until somebody decides (R13).
+
+    A content that counted until a decision took another in its place is kept in the same way, without a delivery: all
+    that was ever decided about a record stands here, and none of it is a conflict when it arrives again.
+    """
 
     kind = models.SmallIntegerField(choices=_KINDS)
     source_id = models.IntegerField()
@@ -125,8 +155,13 @@ class Conflict(OfCustomer):
     premium = models.BooleanField(null=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
-    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="conflicts")
-    line_number = models.PositiveIntegerField()
+    quantity = models.BigIntegerField(null=True)
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, null=True, related_name="conflicts")
+    line_number = models.PositiveIntegerField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=254, blank=True)
+    took_arriving = models.BooleanField(null=True)
+    reason = models.TextField(blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -140,11 +175,22 @@ class Conflict(OfCustomer):
                     "premium",
                     "started_at",
                     "ended_at",
+                    "quantity",
                 ],
                 name="usage_one_conflict_a_content",
                 nulls_distinct=False,
-            )
+            ),
+            models.CheckConstraint(
+                name="usage_conflict_decided_or_not",
+                condition=models.Q(decided_at=None, took_arriving=None)
+                | models.Q(decided_at__isnull=False, took_arriving__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.record_id
+
+    @property
+    def content(self) -> Content:
+        """What the record says that was kept aside."""
+        return Content(self.actor, self.premium, self.started_at, self.ended_at, self.quantity)

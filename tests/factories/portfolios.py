@@ -14,7 +14,8 @@ Part = dict[str, Any]
 PREMIUM, STANDARD = "A-FLEX-WCC-P-N", "A-FLEX-WCC-S-N"
 PREMIUM_CONCURRENT, STANDARD_CONCURRENT = "A-FLEX-WCC-P-C", "A-FLEX-WCC-S-C"
 WFO, IVR = "A-FLEX-WCC-WFO", "A-FLEX-WCC-IVR"
-CONNECT, SUPPORT, SMS = "A-WXCN-PRM-CON-ENT", "SVS-WX-SUPT-BAS", "A-CHAN-U-SMS-INTL"
+CONNECT, SUPPORT = "A-WXCN-PRM-CON-ENT", "SVS-WX-SUPT-BAS"
+SMS, VOICE, INTERACTIONS = "A-CHAN-U-SMS-INTL", "A-VOICE-U-INTL", "A-WXCN-PRM-AUTOINT"
 
 # Round numbers, so that a test's expectation can be followed in the head.
 UNIT_PRICES = {
@@ -32,6 +33,9 @@ UNIT_PRICES = {
     f"{IVR}-O": "12.00",
     CONNECT: "300.00",
     SUPPORT: "30.00",
+    SMS: "0.10",
+    VOICE: "0.50",
+    INTERACTIONS: "0.02",
 }
 
 
@@ -105,10 +109,10 @@ def portfolio_of(*subscriptions: Part, **fields: Any) -> Part:
     return portfolio(partner("P-1", customer("C-1", *subscriptions, **fields)))
 
 
-def enter(file: Part | str | bytes) -> None:
+def enter(file: Part | str | bytes, *, late: bool = False) -> None:
     """Import a portfolio as the provider, in a transaction of its own."""
     with scope(PROVIDER):
-        import_portfolio(text=json.dumps(file) if isinstance(file, dict) else file, by="test")
+        import_portfolio(text=json.dumps(file) if isinstance(file, dict) else file, by="test", late=late)
 
 
 def entered(*subscriptions: Part, **fields: Any) -> Customer:

@@ -48,6 +48,9 @@ def intervals(sessions: Iterable[Session], *, longest_open: timedelta = timedelt
     )
 
 
+Used = tuple[str, int, str]
+
+
 class UsageFiles:
     """Writes usage files into a folder and imports them as the provider."""
 
@@ -101,3 +104,13 @@ class UsageFiles:
         """Import sessions; each call's record ids are its own unless ``name`` leads them."""
         path = self.sessions(sessions, kind=kind, name=name or f"call-{next(self._numbers)}")
         return self.take(path, kind=kind, customer=customer)
+
+    def units(self, *used: Used, customer: str = "C-1") -> UsageImported:
+        """Import digital usage: SKU, quantity and the moment, or the day for its noon."""
+        name = f"call-{next(self._numbers)}"
+        lines = [
+            f"{name}-{number},{sku},{quantity},{moment if 'T' in moment else f'{moment}T12:00:00Z'}"
+            for number, (sku, quantity, moment) in enumerate(used)
+        ]
+        content = "\n".join(["record_id,sku,quantity,occurred_at", *lines, ""])
+        return self.take(content, kind="digital-usage", customer=customer)

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from apps.catalogue.models import Offer
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
 from apps.organisations.selectors import UnknownCustomer
-from apps.subscriptions.models import StaleSpan
-from apps.usage import services
+from apps.subscriptions.models import StaleCause, StaleSpan
 from apps.usage.models import Conflict, Delivery, Interval, RowKeptAside, Source
-from apps.usage.services import UsageImported, UsageRefused, import_usage
+from apps.usage.services import UsageImported, UsageRefused, import_usage, importing
 from tests.conftest import NOW, import_file
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
 from tests.factories.threads import in_threads
@@ -450,21 +450,85 @@ def test_unknown_kinds_sources_and_customers_are_refused(
     assert not stored()
 
 
+def stale() -> list[tuple[str, date, date, StaleCause]]:
+    """Customer, first and last day, cause; what was stale is forgotten."""
+    with scope(PROVIDER):
+        found = [
+            (ref, first, last, StaleCause(cause))
+            for ref, first, last, cause in StaleSpan.objects.order_by(
+                "customer__ref", "first_day"
+            ).values_list("customer__ref", "first_day", "last_day", "cause")
+        ]
+        StaleSpan.objects.all().delete()
+        return found
+
+
+def session_of(record: str, start: str, end: str) -> str:
+    return f"{record},a1,standard,2024-{start}:00Z,{f'2024-{end}:00Z' if end else ''}\n"
+
+
 def test_days_that_records_touch_and_the_day_after_are_stale(
     two_partners: tuple[Customer, Customer], files: UsageFiles
 ) -> None:
-    with scope(PROVIDER):
-        StaleSpan.objects.all().delete()
+    stale()
     files.take(
         HEADER
         + row("r1")
-        + f"r2,a2,standard,2024-06-12T22:00:00Z,2024-06-14T01:00:00Z\nr3,x,standard,{DAY}T09:00:00Z,\n"
+        + session_of("r2", "06-12T22:00", "06-14T01:00")
+        + session_of("r3", "06-10T09:00", "")
     )
-    files.take(HEADER + row("r1") + row("r4", "10:00", "09:00"))
+    assert stale() == [("C-1", date(2024, 6, 10), date(2024, 6, 15), StaleCause.ADDED)]
+    files.take(HEADER + row("r1") + row("r4", "10:00", "09:00") + row("r1", end="17:00"))
+    assert stale() == []
+
+
+def test_days_between_records_stay_as_they_are_and_each_customer_has_its_own(
+    two_partners: tuple[Customer, Customer], files: UsageFiles
+) -> None:
+    stale()
+    sessions = [
+        session_of("r1", "01-31T08:00", "01-31T16:00"),
+        session_of("r2", "06-10T08:00", "06-11T00:00"),
+        session_of("r3", "06-12T08:00", "06-12T16:00"),
+        session_of("r4", "06-15T08:00", "06-15T16:00"),
+    ]
+    files.take(
+        "customer,"
+        + HEADER
+        + "".join(f"C-1,{each}" for each in sessions)
+        + f"C-2,{session_of('r1', '03-31T08:00', '03-31T16:00')}"
+    )
+    assert stale() == [
+        ("C-1", date(2024, 1, 31), date(2024, 2, 1), StaleCause.ADDED),
+        ("C-1", date(2024, 6, 10), date(2024, 6, 13), StaleCause.ADDED),
+        ("C-1", date(2024, 6, 15), date(2024, 6, 16), StaleCause.ADDED),
+        ("C-2", date(2024, 3, 31), date(2024, 4, 1), StaleCause.ADDED),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("end", "last"), [("06-10T09:00", 12), ("06-11T00:00", 12), ("06-12T08:00", 13)], ids=str
+)
+def test_days_of_a_record_that_is_completed_are_stale_as_it_was_and_as_it_is(
+    two_partners: tuple[Customer, Customer], files: UsageFiles, end: str, last: int
+) -> None:
+    files.take(HEADER + session_of("r1", "06-10T08:00", ""))
+    stale()
+    files.take(HEADER + session_of("r1", "06-10T08:00", end) + session_of("r2", "06-01T08:00", "06-01T09:00"))
+    assert stale() == [
+        ("C-1", date(2024, 6, 1), date(2024, 6, 2), StaleCause.ADDED),
+        ("C-1", date(2024, 6, 10), date(2024, 6, last), StaleCause.REPLACED),
+    ]
+
+
+def test_a_record_still_open_makes_as_many_days_stale_as_an_offers_setting_gives_it(
+    two_partners: tuple[Customer, Customer], files: UsageFiles
+) -> None:
+    stale()
     with scope(PROVIDER):
-        assert list(StaleSpan.objects.values_list("customer__ref", "first_day", "last_day")) == [
-            ("C-1", date(2024, 6, 10), date(2024, 6, 15))
-        ]
+        Offer.objects.filter(code="A-FLEX-3-CC").update(longest_open_hours=72)
+    files.take(HEADER + session_of("r1", "06-10T08:00", ""))
+    assert stale() == [("C-1", date(2024, 6, 10), date(2024, 6, 14), StaleCause.ADDED)]
 
 
 # Tenancy
@@ -525,7 +589,7 @@ class Crash(Exception):
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 20)
 
 
 def crashing(path: Path, after: int) -> None:
@@ -566,7 +630,7 @@ def test_a_chunk_that_fails_leaves_nothing_of_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = files.write(numbered(range(30)) + row("bad", "x"))
-    monkeypatch.setattr(services, "_mark_days", _crash_on_second_call())
+    monkeypatch.setattr(importing._Desk, "_mark_days", _crash_on_second_call())
     with pytest.raises(Crash):
         files.take(path)
     assert len(stored()) == 20
@@ -575,10 +639,10 @@ def test_a_chunk_that_fails_leaves_nothing_of_itself(
     assert counts(files.take(path)) == (10, 20, 0, 1)
 
 
-def _crash_on_second_call() -> Callable[[object], None]:
+def _crash_on_second_call() -> Callable[..., None]:
     calls = []
 
-    def crash(accepted: object) -> None:
+    def crash(*accepted: object) -> None:
         calls.append(accepted)
         if len(calls) > 1:
             raise Crash

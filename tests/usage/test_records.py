@@ -29,6 +29,7 @@ def test_each_kind_of_file_has_the_columns_of_the_contract() -> None:
         "wfo-sessions": ("record_id", "agent_id", "started_at", "ended_at"),
         "ivr-legs": ("record_id", "contact_id", "started_at", "ended_at"),
         "voice-calls": ("record_id", "contact_id", "started_at", "ended_at"),
+        "digital-usage": ("record_id", "sku", "quantity", "occurred_at"),
     }
 
 

@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 
 LONGEST_RECORD = timedelta(days=31)
+MOST_UNITS = 10**12
+LONGEST_VALUE = 200
 
 
 class Kind(IntEnum):
-    """Kinds of interval, as stored."""
+    """Kinds of record, as stored: intervals, and units of digital channels."""
 
     AGENT_SESSION = 1
     WFO_SESSION = 2
     IVR_LEG = 3
     VOICE_CALL = 4
+    DIGITAL_USAGE = 5
+
+
+KINDS_OF_INTERVAL = (Kind.AGENT_SESSION, Kind.WFO_SESSION, Kind.IVR_LEG, Kind.VOICE_CALL)
 
 
 @dataclass(frozen=True, slots=True)
 class KindOfFile:
-    """What a file of one kind holds: whose column names the one counted, and whether a licence is given."""
+    """What a file of one kind holds: the columns of formats.md that it must have, the second of which names who or what
+    is counted."""
 
     name: str
     kind: Kind
-    actor_column: str
-    has_licence: bool = False
+    columns: tuple[str, ...]
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of formats.md that a file must have."""
-        licence = ("licence",) if self.has_licence else ()
-        return ("record_id", self.actor_column, *licence, "started_at", "ended_at")
+    def actor_column(self) -> str:
+        """The column with the agent, the contact or the SKU."""
+        return self.columns[1]
+
+    @property
+    def has_licence(self) -> bool:
+        """Whether a licence is given."""
+        return "licence" in self.columns
 
 
 KINDS_OF_FILE = {
     described.name: described
     for described in (
-        KindOfFile("agent-sessions", Kind.AGENT_SESSION, "agent_id", has_licence=True),
-        KindOfFile("wfo-sessions", Kind.WFO_SESSION, "agent_id"),
-        KindOfFile("ivr-legs", Kind.IVR_LEG, "contact_id"),
-        KindOfFile("voice-calls", Kind.VOICE_CALL, "contact_id"),
+        KindOfFile(
+            "agent-sessions",
+            Kind.AGENT_SESSION,
+            ("record_id", "agent_id", "licence", "started_at", "ended_at"),
+        ),
+        KindOfFile("wfo-sessions", Kind.WFO_SESSION, ("record_id", "agent_id", "started_at", "ended_at")),
+        KindOfFile("ivr-legs", Kind.IVR_LEG, ("record_id", "contact_id", "started_at", "ended_at")),
+        KindOfFile("voice-calls", Kind.VOICE_CALL, ("record_id", "contact_id", "started_at", "ended_at")),
+        KindOfFile("digital-usage", Kind.DIGITAL_USAGE, ("record_id", "sku", "quantity", "occurred_at")),
     )
 }
 
@@ -58,6 +74,8 @@ class Fault(StrEnum):
     NO_RECORD_ID = "no record id"
     NO_ACTOR = "no agent or contact"
     UNKNOWN_LICENCE = "unknown licence"
+    UNKNOWN_SKU = "unknown SKU, or none of digital usage"
+    NOT_A_QUANTITY = "quantity is no whole number of units"
     TOO_LONG_TEXT = "a value is longer than 200 characters"
     FORBIDDEN_CHARACTER = "a value has a forbidden character"
     NOT_A_ROW = "not a row of this file"
@@ -73,16 +91,20 @@ class RejectedRowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a record says. Compared as values: ``Z`` and ``+00:00`` are the same moment."""
+    """What a record says. Compared as values: ``Z`` and ``+00:00`` are the same moment.
+
+    ``actor`` is the agent, the contact or the SKU. Digital usage has a ``quantity`` and lasts no time.
+    """
 
     actor: str
     premium: bool | None
     started_at: datetime
     ended_at: datetime | None
+    quantity: int | None = None
 
-    def but_for_the_end(self) -> tuple[str, bool | None, datetime]:
+    def but_for_the_end(self) -> tuple[str, bool | None, datetime, int | None]:
         """All that an end arriving later must agree with."""
-        return (self.actor, self.premium, self.started_at)
+        return (self.actor, self.premium, self.started_at, self.quantity)
 
 
 class Outcome(StrEnum):
@@ -111,8 +133,10 @@ def parse_moment(text: str) -> datetime:
         raise RejectedRowError(Fault.NOT_A_TIME) from None
 
 
-def parse_record(row: dict[str, str], described: KindOfFile, *, now: datetime) -> tuple[str, Content]:
-    """The record id and the content of a row.
+def parse_record(
+    row: dict[str, str], described: KindOfFile, *, now: datetime, digital_skus: Container[str] = ()
+) -> tuple[str, Content]:
+    """The record id and the content of a row. ``digital_skus`` are those that digital usage may name (R12).
 
     Raises:
         RejectedRowError: the row breaks a rule of R13 or lacks something.
@@ -120,10 +144,29 @@ def parse_record(row: dict[str, str], described: KindOfFile, *, now: datetime) -
     record_id, actor = row["record_id"], row[described.actor_column]
     if not record_id:
         raise RejectedRowError(Fault.NO_RECORD_ID)
+    if len(record_id) > LONGEST_VALUE or len(actor) > LONGEST_VALUE:
+        raise RejectedRowError(Fault.TOO_LONG_TEXT)
+    if described.kind is Kind.DIGITAL_USAGE:
+        return record_id, _parse_units(row, actor, now=now, digital_skus=digital_skus)
+    return record_id, _parse_interval(row, actor, described, now=now)
+
+
+def _parse_units(row: dict[str, str], sku: str, *, now: datetime, digital_skus: Container[str]) -> Content:
+    if sku not in digital_skus:
+        raise RejectedRowError(Fault.UNKNOWN_SKU)
+    quantity = row["quantity"]
+    is_whole = quantity.isascii() and quantity.isdigit() and len(quantity) <= LONGEST_VALUE
+    if not is_whole or int(quantity) > MOST_UNITS:
+        raise RejectedRowError(Fault.NOT_A_QUANTITY)
+    occurred_at = parse_moment(row["occurred_at"])
+    if occurred_at > now:
+        raise RejectedRowError(Fault.IN_FUTURE)
+    return Content(sku, None, occurred_at, occurred_at, int(quantity))
+
+
+def _parse_interval(row: dict[str, str], actor: str, described: KindOfFile, *, now: datetime) -> Content:
     if not actor:
         raise RejectedRowError(Fault.NO_ACTOR)
-    if len(record_id) > 200 or len(actor) > 200:
-        raise RejectedRowError(Fault.TOO_LONG_TEXT)
     premium = None
     if described.has_licence:
         if row["licence"] not in ("premium", "standard"):
@@ -138,7 +181,7 @@ def parse_record(row: dict[str, str], described: KindOfFile, *, now: datetime) -
             raise RejectedRowError(Fault.ENDED_BEFORE_START)
         if ended_at - started_at > LONGEST_RECORD:
             raise RejectedRowError(Fault.TOO_LONG)
-    return record_id, Content(actor, premium, started_at, ended_at)
+    return Content(actor, premium, started_at, ended_at)
 
 
 def meet(stored: Content, arriving: Content) -> Outcome:

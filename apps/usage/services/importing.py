@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -15,12 +14,14 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.core.domain.periods import ONE_DAY
+from apps.catalogue.domain.kinds import SkuKind
+from apps.catalogue.models import Sku
 from apps.core.problems import Refusal
 from apps.core.tenancy import Role, Scope, scope
 from apps.organisations.models import Customer, Partner
 from apps.organisations.selectors import get_customer
-from apps.subscriptions.services import lock_customer, mark_stale
+from apps.subscriptions.models import StaleCause
+from apps.subscriptions.services import lock_customers
 from apps.usage.domain.files import FileRow, UnreadableFileError, read_usage_file
 from apps.usage.domain.records import (
     KINDS_OF_FILE,
@@ -33,13 +34,24 @@ from apps.usage.domain.records import (
     meet,
     parse_record,
 )
-from apps.usage.models import Conflict, Delivery, RowKeptAside, Source
+from apps.usage.models import Delivery, RowKeptAside, Source
+from apps.usage.services.conflicts import keep_aside
+from apps.usage.services.marking import mark_days
+from apps.usage.services.storing import (
+    Arriving,
+    clear,
+    complete,
+    count_copies,
+    list_different,
+    shelf_of,
+    stage,
+    store_new,
+)
 
 DEFAULT_SOURCE = "import"
 ROWS_AT_ONCE = 50_000
-LONGEST_OPEN = timedelta(days=1)
-NULL = r"\N"
-COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+# What may be taken another day: its time has come, its customer or its SKU is known.
+TAKEN_LATER = {Fault.IN_FUTURE, Fault.UNKNOWN_CUSTOMER, Fault.UNKNOWN_SKU}
 
 
 class UsageRefused(Refusal):
@@ -65,16 +77,6 @@ class UsageImported:
     def counts(self) -> dict[str, int]:
         """The outcomes, for the record and for print."""
         return {outcome.value: getattr(self, outcome.value) for outcome in Outcome}
-
-
-class _Arriving(NamedTuple):
-    """A good row: its line, its identity and what it says."""
-
-    line_number: int
-    customer: Customer
-    source_id: int
-    record_id: str
-    content: Content
 
 
 def import_usage(
@@ -122,10 +124,11 @@ def import_usage(
                 defaults={"file_name": _storable(path.name)[:255]},
             )
             told_before = _told_before(delivery, file.unknown_columns)
+            digital_skus = _digital_skus(described)
         if told_before is not None:
             return told_before
         imported = UsageImported(unknown_columns=file.unknown_columns)
-        desk = _Desk(described, delivery, customer_ref, source, now, imported)
+        desk = _Desk(described, delivery, customer_ref, source, now, digital_skus, imported)
         for rows in _chunks(file.rows):
             with scope(sender):
                 desk.settle(rows)
@@ -148,7 +151,7 @@ def _told_before(delivery: Delivery, unknown_columns: Sequence[str]) -> UsageImp
         .annotate(count=Count("pk"))
         .values_list("reason", "count")
     )
-    if reasons.keys() & {Fault.IN_FUTURE, Fault.UNKNOWN_CUSTOMER}:
+    if reasons.keys() & TAKEN_LATER:
         return None
     return UsageImported(
         duplicate=delivery.accepted + delivery.duplicate + delivery.conflict,
@@ -156,6 +159,13 @@ def _told_before(delivery: Delivery, unknown_columns: Sequence[str]) -> UsageImp
         unknown_columns=unknown_columns,
         reasons=reasons,
     )
+
+
+def _digital_skus(described: KindOfFile) -> frozenset[str]:
+    """The SKUs that digital usage may name (R12)."""
+    if described.kind is not Kind.DIGITAL_USAGE:
+        return frozenset()
+    return frozenset(Sku.objects.filter(kind=SkuKind.DIGITAL_USAGE).values_list("code", flat=True))
 
 
 def _chunks(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
@@ -173,6 +183,7 @@ class _Desk:
         customer_ref: str,
         source: str,
         now: datetime,
+        digital_skus: frozenset[str],
         imported: UsageImported,
     ) -> None:
         self.described = described
@@ -180,6 +191,7 @@ class _Desk:
         self.customer_ref = customer_ref
         self.source = source
         self.now = now
+        self.digital_skus = digital_skus
         self.imported = imported
 
     def settle(self, rows: Sequence[FileRow]) -> None:
@@ -187,19 +199,19 @@ class _Desk:
         self._keep_aside(bad)
         if not good:
             return
-        for customer_id in sorted({arriving.customer.pk for arriving in good}):
-            lock_customer(customer_id)
+        lock_customers({arriving.customer.pk for arriving in good})
         with connection.cursor() as cursor:
-            accepted = _store(cursor, self.described.kind, good)
-            accepted += self._meet_stored(cursor, {arriving.line_number: arriving for arriving in good})
-            cursor.execute("DROP TABLE arriving")
-        self.imported.accepted += len(accepted)
-        _mark_days(accepted)
+            stage(cursor, self.described.kind, good)
+            new = store_new(cursor, shelf_of(self.described.kind))
+            completing = self._meet_stored(cursor, {arriving.line_number: arriving for arriving in good})
+            clear(cursor)
+        self.imported.accepted += len(new) + len(completing)
+        self._mark_days([arriving for arriving in good if arriving.line_number in new], completing)
 
-    def _parse(self, rows: Sequence[FileRow]) -> tuple[list[_Arriving], list[tuple[FileRow, Fault]]]:
+    def _parse(self, rows: Sequence[FileRow]) -> tuple[list[Arriving], list[tuple[FileRow, Fault]]]:
         customers = self._customers(rows)
         sources = self._sources(customers.values())
-        good: list[_Arriving] = []
+        good: list[Arriving] = []
         bad: list[tuple[FileRow, Fault]] = []
         for row in rows:
             try:
@@ -211,13 +223,13 @@ class _Desk:
                 customer = customers.get(reference)
                 if customer is None:
                     raise RejectedRowError(Fault.UNKNOWN_CUSTOMER)
-                record_id, content = parse_record(row.cells, self.described, now=self.now)
+                record_id, content = parse_record(
+                    row.cells, self.described, now=self.now, digital_skus=self.digital_skus
+                )
             except RejectedRowError as error:
                 bad.append((row, error.fault))
                 continue
-            good.append(
-                _Arriving(row.line_number, customer, sources[customer.partner_id], record_id, content)
-            )
+            good.append(Arriving(row.line_number, customer, sources[customer.partner_id], record_id, content))
         return good, bad
 
     def _customers(self, rows: Iterable[FileRow]) -> dict[str, Customer]:
@@ -252,141 +264,42 @@ class _Desk:
         for _row, fault in bad:
             self.imported.reasons[fault.value] = self.imported.reasons.get(fault.value, 0) + 1
 
-    def _meet_stored(self, cursor: CursorWrapper, good: dict[int, _Arriving]) -> list[_Arriving]:
+    def _meet_stored(self, cursor: CursorWrapper, good: dict[int, Arriving]) -> list[Arriving]:
         """Rows whose id is stored already: copies, ends that were missing, conflicts. Returns those that complete."""
-        cursor.execute(
-            """
-            SELECT count(*) FROM arriving JOIN usage_interval AS stored USING (customer_id, kind, source_id, record_id)
-            WHERE NOT arriving.is_new AND (arriving.actor, arriving.premium, arriving.started_at, arriving.ended_at)
-                  IS NOT DISTINCT FROM (stored.actor, stored.premium, stored.started_at, stored.ended_at)
-            """
-        )
-        self.imported.duplicate += cursor.fetchone()[0]
-        cursor.execute(
-            """
-            SELECT arriving.line_number, stored.actor, stored.premium, stored.started_at, stored.ended_at
-            FROM arriving JOIN usage_interval AS stored USING (customer_id, kind, source_id, record_id)
-            WHERE NOT arriving.is_new AND (arriving.actor, arriving.premium, arriving.started_at, arriving.ended_at)
-                  IS DISTINCT FROM (stored.actor, stored.premium, stored.started_at, stored.ended_at)
-            ORDER BY arriving.line_number
-            """
-        )
+        shelf = shelf_of(self.described.kind)
+        self.imported.duplicate += count_copies(cursor, shelf)
         current: dict[tuple[int, int, str], Content] = {}
-        completing: dict[tuple[int, int, str], _Arriving] = {}
-        for line_number, *stored in cursor.fetchall():
+        completing: list[Arriving] = []
+        for line_number, stored in list_different(cursor, shelf):
             arriving = good[line_number]
             identity = (arriving.customer.pk, arriving.source_id, arriving.record_id)
-            outcome = meet(current.setdefault(identity, Content(*stored)), arriving.content)
+            outcome = meet(current.setdefault(identity, stored), arriving.content)
             if outcome is Outcome.ACCEPTED:
                 current[identity] = arriving.content
-                completing[identity] = arriving
-            elif outcome is Outcome.DUPLICATE or not self._is_new_conflict(arriving):
-                self.imported.duplicate += 1
-            else:
+                completing.append(arriving)
+            elif outcome is Outcome.CONFLICT and keep_aside(
+                arriving=arriving, kind=self.described.kind, delivery=self.delivery
+            ):
                 self.imported.conflict += 1
-        for arriving in completing.values():
-            cursor.execute(
-                "UPDATE usage_interval SET ended_at = %s"
-                " WHERE customer_id = %s AND kind = %s AND source_id = %s AND record_id = %s",
-                [
-                    arriving.content.ended_at,
-                    arriving.customer.pk,
-                    self.described.kind,
-                    arriving.source_id,
-                    arriving.record_id,
-                ],
-            )
-        return list(completing.values())
+            else:
+                self.imported.duplicate += 1
+        complete(cursor, self.described.kind, completing)
+        return completing
 
-    def _is_new_conflict(self, arriving: _Arriving) -> bool:
-        """Keep a conflict aside; False where it is a copy of one that is."""
-        content = arriving.content
-        _kept, created = Conflict.objects.get_or_create(
-            customer=arriving.customer,
-            kind=self.described.kind,
-            source_id=arriving.source_id,
-            record_id=arriving.record_id,
-            actor=content.actor,
-            premium=content.premium,
-            started_at=content.started_at,
-            ended_at=content.ended_at,
-            defaults={
-                "partner_id": arriving.customer.partner_id,
-                "delivery": self.delivery,
-                "line_number": arriving.line_number,
-            },
+    def _mark_days(self, new: Iterable[Arriving], completing: Iterable[Arriving]) -> None:
+        """A record that is completed counts for what it was until then, and for what it is now."""
+        kind = self.described.kind
+        mark_days(
+            ((arriving.customer, arriving.content) for arriving in new), kind=kind, cause=StaleCause.ADDED
         )
-        return created
-
-
-def _store(cursor: CursorWrapper, kind: Kind, good: Sequence[_Arriving]) -> list[_Arriving]:
-    """Stage the rows and store the first of each identity that is not there yet. Returns those stored."""
-    cursor.execute(
-        """
-        CREATE TEMPORARY TABLE arriving (
-            line_number integer, partner_id integer, customer_id integer, kind smallint, source_id integer,
-            record_id text COLLATE "C", actor text, premium boolean, started_at timestamptz, ended_at timestamptz,
-            is_new boolean DEFAULT false
-        ) ON COMMIT DROP
-        """
-    )
-    copied: Any = cursor
-    with copied.copy(
-        "COPY arriving (line_number, partner_id, customer_id, kind, source_id, record_id, actor, premium, started_at,"
-        " ended_at) FROM STDIN"
-    ) as copy:
-        copy.write("".join(_copy_line(kind, arriving) for arriving in good))
-    cursor.execute(
-        """
-        UPDATE arriving SET is_new = true
-        FROM (SELECT DISTINCT ON (customer_id, source_id, record_id) line_number FROM arriving
-              ORDER BY customer_id, source_id, record_id, line_number) AS first
-        WHERE arriving.line_number = first.line_number AND NOT EXISTS (
-            SELECT FROM usage_interval AS stored WHERE stored.customer_id = arriving.customer_id
-            AND stored.kind = arriving.kind AND stored.source_id = arriving.source_id
-            AND stored.record_id = arriving.record_id)
-        """
-    )
-    cursor.execute(
-        """
-        INSERT INTO usage_interval
-            (partner_id, customer_id, kind, source_id, record_id, actor, premium, started_at, ended_at)
-        SELECT partner_id, customer_id, kind, source_id, record_id, actor, premium, started_at, ended_at
-        FROM arriving WHERE is_new ORDER BY customer_id, source_id, record_id
-        """
-    )
-    cursor.execute("SELECT line_number FROM arriving WHERE is_new")
-    stored = {line_number for (line_number,) in cursor.fetchall()}
-    return [arriving for arriving in good if arriving.line_number in stored]
-
-
-def _copy_line(kind: Kind, arriving: _Arriving) -> str:
-    """A line of PostgreSQL's COPY text format; by hand, because that is three times faster than cell by cell."""
-    line_number, customer, source_id, record_id, content = arriving
-    premium = NULL if content.premium is None else content.premium
-    ended_at = NULL if content.ended_at is None else content.ended_at.isoformat()
-    return (
-        f"{line_number}\t{customer.partner_id}\t{customer.pk}\t{int(kind)}\t{source_id}\t"
-        f"{record_id.translate(COPY_ESCAPES)}\t{content.actor.translate(COPY_ESCAPES)}\t{premium}\t"
-        f"{content.started_at.isoformat()}\t{ended_at}\n"
-    )
-
-
-def _mark_days(accepted: Iterable[_Arriving]) -> None:
-    """The days that the records touch, and the day after: the look-back of R2 reaches over midnight."""
-    customers: dict[int, Customer] = {}
-    moments: dict[int, list[datetime]] = {}
-    for arriving in accepted:
-        content = arriving.content
-        customers[arriving.customer.pk] = arriving.customer
-        moments.setdefault(arriving.customer.pk, []).extend(
-            (content.started_at, content.ended_at or content.started_at + LONGEST_OPEN)
-        )
-    for customer_id, touched in moments.items():
-        mark_stale(
-            customer=customers[customer_id],
-            first_day=min(touched).date(),
-            last_day=max(touched).date() + ONE_DAY,
+        mark_days(
+            (
+                (arriving.customer, content)
+                for arriving in completing
+                for content in (replace(arriving.content, ended_at=None), arriving.content)
+            ),
+            kind=kind,
+            cause=StaleCause.REPLACED,
         )
 
 
