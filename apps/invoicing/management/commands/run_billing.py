@@ -1,41 +1,47 @@
-"""``run_billing``: makes, and issues, the invoices of a cycle."""
+"""``run_billing``: makes, and issues, the invoices of a cycle, or adjustments on papers of their own."""
 
+from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from apps.core.commands import BY_COMMAND_LINE, PortalCommand, required_day
-from apps.invoicing.services import as_printed, issue_invoices, list_issued, make_drafts
+from apps.invoicing.services import (
+    as_printed,
+    issue_adjustments,
+    issue_invoices,
+    list_issued,
+    make_adjustments,
+    make_drafts,
+)
+from apps.organisations.models import Customer
 from apps.organisations.selectors import get_customer
 
 
 class Command(PortalCommand):
-    """Prints the papers of a cycle with their lines: those issued, and drafts of the others."""
+    """Prints the papers with their lines: those issued, and drafts of the others."""
 
-    help = "Makes the invoices of a customer's billing cycle; with --issue, issues them and closes the cycle."
+    help = (
+        "Makes the invoices of a customer's billing cycle; with --issue, issues them and closes the cycle. With"
+        " --adjustments, what issued papers must be corrected by, for a customer without a later cycle."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--customer", required=True)
-        parser.add_argument("--cycle", required=True, help="First day of the cycle.")
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--cycle", help="First day of the cycle.")
+        what.add_argument("--adjustments", action="store_true", help="Adjustments on papers of their own.")
         parser.add_argument("--issue", action="store_true")
 
-    def work(self, *, customer: str, cycle: str, issue: bool, format: str, **options: Any) -> None:
+    def work(self, *, customer: str, cycle: str | None, issue: bool, format: str, **options: Any) -> None:
         today = timezone.now().date()
         found = get_customer(customer)
-        first_day = required_day(cycle, "--cycle")
-        if issue:
-            issue_invoices(customer=found, first_day=first_day, today=today, by=BY_COMMAND_LINE)
-        printed = [
-            as_printed(invoice, list(invoice.lines.all()))
-            for invoice in list_issued(customer=found, first_day=first_day, today=today)
-        ]
-        if not issue:
-            printed += [
-                as_printed(draft.invoice, draft.lines, is_provisional=draft.is_provisional)
-                for draft in make_drafts(customer=found, first_day=first_day, today=today)
-            ]
+        if cycle is None:
+            printed = _adjustments(found, issue=issue, today=today)
+        else:
+            printed = _of_cycle(found, required_day(cycle, "--cycle"), issue=issue, today=today)
         if format == "json":
             self.print_json(printed)
         else:
@@ -52,10 +58,36 @@ class Command(PortalCommand):
                 self.stdout.write(
                     f"  {line['subscription']}  {line['kind']:<9}  {line['sku']:<20}  {line['period_from']} –"
                     f" {line['period_to']}  {line['quantity']:>6} × {line['unit_price']} −{line['discount_pct']} %"
-                    f" = {line['amount']}"
+                    f" = {line['amount']}{' (adjustment)' if 'original_period' in line else ''}"
                 )
             self.stdout.write(
                 f"  subtotal {paper['subtotal']}, taxes {paper['taxes']}, total {paper['total']} {paper['currency']}"
             )
         if not papers:
             self.stdout.write("no lines, no invoice")
+
+
+def _of_cycle(customer: Customer, first_day: date, *, issue: bool, today: date) -> list[dict[str, Any]]:
+    """The papers of a cycle: all that are issued, and unless ``issue`` drafts of the others."""
+    if issue:
+        issue_invoices(customer=customer, first_day=first_day, today=today, by=BY_COMMAND_LINE)
+    printed = [
+        as_printed(invoice, list(invoice.lines.all()))
+        for invoice in list_issued(customer=customer, first_day=first_day, today=today)
+    ]
+    if not issue:
+        printed += [
+            as_printed(draft.invoice, draft.lines, is_provisional=draft.is_provisional)
+            for draft in make_drafts(customer=customer, first_day=first_day, today=today)
+        ]
+    return printed
+
+
+def _adjustments(customer: Customer, *, issue: bool, today: date) -> list[dict[str, Any]]:
+    """What is to be corrected now: issued, or as drafts; nothing when it is done."""
+    if issue:
+        issued = issue_adjustments(customer=customer, today=today, by=BY_COMMAND_LINE)
+        return [as_printed(invoice, list(invoice.lines.all())) for invoice in issued]
+    return [
+        as_printed(draft.invoice, draft.lines) for draft in make_adjustments(customer=customer, today=today)
+    ]
