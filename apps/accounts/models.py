@@ -101,6 +101,11 @@ class User(AbstractBaseUser):
         return self.customer_id is not None
 
     @property
+    def is_provider_admin(self) -> bool:
+        """Administers the provider: runs, and the settings of offers."""
+        return self.role == Role.PROVIDER_ADMIN
+
+    @property
     def may_change_surge(self) -> bool:
         """Provider administrators only (R9)."""
         return self.role == Role.PROVIDER_ADMIN

@@ -6,19 +6,36 @@ Written by hand, because adapting a list element by element takes longer than st
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
+
+NULL = "NULL"
 
 
 def columns(rows: Iterable[Sequence[object]]) -> list[str]:
-    """Rows as columns, each an array literal. Cells: numbers, truth values, None, bytes, and texts without quoting:
-    words and literals of numbers, never what somebody typed.
+    """Rows as columns, each an array literal. Cells: numbers, truth values, days, None, bytes, and texts without
+    quoting: words and literals of numbers, never what somebody typed.
     """
-    return [literal(column) for column in zip(*rows, strict=True)]
+    return [literal(map(_cell, column)) for column in zip(*rows, strict=True)]
 
 
-def literal(values: Sequence[object]) -> str:
-    """An array literal of values of one kind."""
-    if values and isinstance(values[0], bytes):
-        return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"  # type: ignore[attr-defined]
-    if values and isinstance(values[0], str):
-        return "{" + ",".join([f'"{value}"' for value in values]) + "}"
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+def columns_of_blocks(blocks: Iterable[Sequence[Iterable[object]]]) -> list[str]:
+    """The same from blocks of rows that are columns already, of cells that need no quotes: numbers, words, ``NULL``."""
+    return [literal(chain.from_iterable(parts)) for parts in zip(*blocks, strict=True)]
+
+
+def literal(cells: Iterable[object]) -> str:
+    """An array literal of cells that are written as they are."""
+    return "{" + ",".join(map(str, cells)) + "}"
+
+
+def as_bytes(value: bytes) -> str:
+    """Bytes as a cell."""
+    return f'"\\\\x{value.hex()}"'
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return NULL
+    if isinstance(value, bytes):
+        return as_bytes(value)
+    return f'"{value}"' if isinstance(value, str) else value

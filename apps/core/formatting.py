@@ -115,3 +115,13 @@ def moment(value: datetime) -> str:
     """A moment, in UTC: ``9 Jun 2024, 14:05 UTC``."""
     in_utc = value.astimezone(UTC)
     return pgettext("date", "%(day)s, %(time)s UTC") % {"day": day(in_utc), "time": f"{in_utc:%H:%M}"}
+
+
+def duration(seconds: float) -> str:
+    """How long something took: ``0.4 s``, ``34 s``, ``3 min 12 s``, ``2 h 5 min``. The signs are those of the SI."""
+    if seconds < 10:
+        return f"{number(Decimal(f'{seconds:.1f}'))}{NO_BREAK}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (rest if not hours else 0, "s")]
+    return NO_BREAK.join(f"{number(count)}{NO_BREAK}{sign}" for count, sign in parts if count)

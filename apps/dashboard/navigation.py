@@ -15,6 +15,15 @@ from apps.accounts.models import User
 from apps.core.tenancy import NOBODY, current_scope
 from apps.organisations.models import Customer, Organisation, Partner, Provider
 
+# Pages about all customers together, which only the provider has.
+OF_THE_PROVIDER = (
+    "reconciliation:runs",
+    "reconciliation:run",
+    "reconciliation:unentitled",
+    "subscriptions:offers",
+    "subscriptions:offer",
+)
+
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Context processor: ``navigation`` and ``organisation_name``, worked out only where a page shows them."""
@@ -54,18 +63,17 @@ class _Bar:
         invoices = self._entry(_("Invoices"), "document-text", reverse("invoicing:list"), "invoicing:")
         if not self.user.is_customer:
             customers = reverse("dashboard:customers")
-            return [
-                self._entry(
-                    _("Customers"), "users", customers, "dashboard:", "reconciliation:", "subscriptions:"
-                ),
+            entries = [
+                self._entry(_("Customers"), "users", customers, "dashboard:", "reconciliation:"),
                 invoices,
             ]
+            return [*entries, self._provider_entry] if self.user.is_provider else entries
         if not isinstance(self.organisation, Customer):
             return [self._entry(_("Current usage"), "chart-bar", reverse("dashboard:home")), invoices]
         pages = [
             (_("Current usage"), "chart-bar", "reconciliation:current"),
             (_("Daily detail"), "table-cells", "reconciliation:daily-detail"),
-            (_("Voice and surge"), "phone", "subscriptions:voice"),
+            (_("Voice and surge"), "phone", "reconciliation:voice"),
         ]
         ref = self.organisation.ref
         return [
@@ -73,8 +81,15 @@ class _Bar:
             invoices,
         ]
 
+    @property
+    def _provider_entry(self) -> dict[str, Any]:
+        return self._entry(
+            _("Reconciliation"), "arrow-path", reverse("reconciliation:runs"), *OF_THE_PROVIDER
+        )
+
     def _entry(self, label: str, icon: str, url: str, *routes: str) -> dict[str, Any]:
-        """``routes`` are those of which the entry is the current one; those of an app end with a colon."""
+        """``routes`` are those of which the entry is the current one; those of an app end with a colon, but for
+        the provider's alone."""
         match = self.request.resolver_match
         here = match.view_name if match else ""
         return {
@@ -82,6 +97,8 @@ class _Bar:
             "icon": icon,
             "url": url,
             "current": any(
-                here == route or (route.endswith(":") and here.startswith(route)) for route in routes
+                here == route
+                or (route.endswith(":") and here.startswith(route) and here not in OF_THE_PROVIDER)
+                for route in routes
             ),
         }

@@ -80,14 +80,14 @@ def make_document(
         _party(details)
         for details in (invoice.seller_details, invoice.recipient_details, invoice.customer_details)
     )
-    title = _("Credit note") if invoice.is_credit_note else _("Invoice")
+    title = _title(invoice)
     status = str(status_of(invoice, on=on).label)
     if invoice.seller == Invoice.Seller.PROVIDER:
         note = _("End customer of %(partner)s") % {"partner": recipient.name}
         customer = replace(customer, note=note)
     return Document(
         number=invoice.number or None,
-        title=title if invoice.number else _("Draft invoice"),
+        title=title,
         provisional=is_provisional,
         status=status,
         currency=invoice.currency,
@@ -100,6 +100,12 @@ def make_document(
         groups=_groups(lines, invoice, actions),
         summary=_summary(invoice, lines),
     )
+
+
+def _title(invoice: Invoice) -> str:
+    if invoice.number:
+        return _("Credit note") if invoice.is_credit_note else _("Invoice")
+    return _("Draft credit note") if invoice.is_credit_note else _("Draft invoice")
 
 
 def _party(details: dict[str, str]) -> Party:
@@ -158,6 +164,8 @@ def _groups(
     lines: Iterable[InvoiceLine], invoice: Invoice, actions: Mapping[int, Sequence[tuple[str, str]]]
 ) -> list[LineGroup]:
     groups: dict[tuple[str, str], LineGroup] = {}
+    lines = list(lines)
+    corrected = _numbers_of_corrected(lines)
     for line in lines:
         group = groups.setdefault(
             (line.offer, line.subscription), LineGroup(line.offer, line.offer_name, line.subscription)
@@ -179,10 +187,17 @@ def _groups(
                 "amount": amount(line.amount, invoice.currency),
                 "kind": line.kind,
                 "original_period": line.original_period,
+                "corrects": corrected.get(line.corrects_id, ""),
                 "actions": actions.get(line.position, ()),
             }
         )
     return list(groups.values())
+
+
+def _numbers_of_corrected(lines: Iterable[InvoiceLine]) -> dict[int | None, str]:
+    """The numbers of the papers that adjustments correct, by their keys."""
+    keys = {line.corrects_id for line in lines if line.corrects_id}
+    return dict(Invoice.objects.filter(pk__in=keys).values_list("pk", "number")) if keys else {}
 
 
 def _summary(invoice: Invoice, lines: Iterable[InvoiceLine]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from datetime import date
 from apps.catalogue.models import CustomerTerms
 from apps.core.problems import Refusal
 from apps.core.tenancy import Role, Scope, current_scope, scope
+from apps.invoicing.drafting import Draft
 from apps.invoicing.selectors import addressed_to
-from apps.invoicing.services import Draft, make_drafts
+from apps.invoicing.services import make_drafts
 from apps.organisations.models import Customer
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.catalogue.domain.kinds import Service
+from apps.catalogue.models import PriceBook
 from apps.organisations.models import Customer, Partner
 
 
@@ -29,6 +30,9 @@ class Invoice(models.Model):
 
     ``partner`` is the partner that buys or sells it. ``customer`` is the customer that receives it and so may see it:
     empty on a wholesale invoice, whose subject stands in ``about``. Organisations are frozen as they were.
+
+    ``service`` is that of the cycle which it invoices; empty on a paper of adjustments alone (R13), whose period is
+    that of what it corrects. By its ``price_book`` it was priced, and is again when it must be corrected.
     """
 
     class Seller(models.TextChoices):
@@ -40,7 +44,10 @@ class Invoice(models.Model):
     about = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+")
     number = models.CharField(_("number"), max_length=100, unique=True)
     seller = models.CharField(max_length=10, choices=Seller.choices)
-    service = models.CharField(max_length=20, choices=[(service.value, service.value) for service in Service])
+    service = models.CharField(
+        max_length=20, blank=True, choices=[(service.value, service.value) for service in Service]
+    )
+    price_book = models.ForeignKey(PriceBook, on_delete=models.PROTECT, null=True, related_name="+")
     currency = models.CharField(max_length=3)
     period_from = models.DateField()
     period_to = models.DateField()
@@ -65,7 +72,9 @@ class Invoice(models.Model):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["about", "seller", "service", "period_from"], name="invoicing_one_a_cycle"
+                fields=["about", "seller", "service", "period_from"],
+                condition=~models.Q(service=""),
+                name="invoicing_one_a_cycle",
             ),
             models.CheckConstraint(
                 name="invoicing_total_is_sum",
@@ -88,7 +97,11 @@ class Invoice(models.Model):
 
 
 class InvoiceLine(models.Model):
-    """A frozen line: what, how many, for which days, at which price, and what that comes to."""
+    """A frozen line: what, how many, for which days, at which price, and what that comes to.
+
+    The price is for ``whole_days``; a line of fewer days is charged in proportion (empty: not kept yet when the line
+    was issued). An adjustment (R13) names the paper that it ``corrects`` and the ``original_period`` charged there.
+    """
 
     class Kind(models.TextChoices):
         RECURRING = "recurring", _("Recurring charge")
@@ -109,10 +122,12 @@ class InvoiceLine(models.Model):
     subscription = models.CharField(max_length=64)
     period_from = models.DateField()
     period_to = models.DateField()
-    quantity = models.IntegerField()
+    quantity = models.BigIntegerField()
     unit_price = models.DecimalField(max_digits=18, decimal_places=6)
     discount_pct = models.DecimalField(max_digits=9, decimal_places=6)
     amount = models.DecimalField(max_digits=24, decimal_places=4)
+    whole_days = models.PositiveSmallIntegerField(null=True)
+    corrects = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="corrections")
     original_period = ArrayField(models.DateField(), size=2, null=True)
 
     class Meta:

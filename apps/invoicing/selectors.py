@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db.models import Count, QuerySet, Sum
@@ -20,10 +21,22 @@ from apps.invoicing.domain.papers import days_looked_at
 from apps.invoicing.models import Invoice
 from apps.invoicing.status import overdue_on
 from apps.organisations.models import Customer
-from apps.reconciliation.selectors import NoSuchCycle, cycle_starting, get_figures, overage_charges
+from apps.reconciliation.digital import calculate_digital, get_digital_figures, usage_charges
+from apps.reconciliation.selectors import (
+    CycleFigures,
+    NoSuchCycle,
+    calculate_cycle,
+    cycle_starting,
+    get_figures,
+    overage_charges,
+)
+from apps.subscriptions.domain.commitments import Line
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.domain.recurring import recurring_charges
+from apps.subscriptions.models import ClosedCycle
 from apps.subscriptions.selectors import cycles_of, find_cycle, list_lines, subscriptions_of
+
+_LONGEST_CYCLE = timedelta(days=31)
 
 
 class NoPriceBook(Refusal):
@@ -43,6 +56,7 @@ class BillingCycle:
 class Terms:
     """By what a buyer buys."""
 
+    book: PriceBook
     prices: PriceList
     tax_rate_pct: Decimal
     payment_terms_days: int
@@ -56,11 +70,9 @@ def billing_cycle_starting(customer: Customer, first_day: date, *, today: date) 
     Raises:
         NoSuchCycle: no such cycle starts on that day.
     """
-    previous: Period | None = None
-    for service, cycle in list_billing_cycles(customer, until=max(today, first_day)):
-        if cycle.first == first_day:
-            return BillingCycle(service, cycle, previous)
-        previous = cycle.period
+    for billing in list_billings(customer, until=max(today, first_day)):
+        if billing.cycle.first == first_day:
+            return billing
     service = (
         Service.CONTACT_CENTRE
         if subscriptions_of(customer, Service.CONTACT_CENTRE).exists()
@@ -75,27 +87,114 @@ def billing_cycle_starting(customer: Customer, first_day: date, *, today: date) 
 
 def list_billing_cycles(customer: Customer, *, until: date) -> list[tuple[Service, Cycle]]:
     """The cycles with an invoice of their own that start on or before ``until``, by their last day (R10)."""
-    centre = cycles_of(customer, Service.CONTACT_CENTRE, until=until)
-    alone = [
-        cycle
-        for cycle in cycles_of(customer, Service.DIGITAL, until=until)
-        if find_cycle(centre, cycle.last) is None
-    ]
+    centre = cycles_of(customer, Service.CONTACT_CENTRE, until=_one_cycle_after(until))
+    digital = cycles_of(customer, Service.DIGITAL, until=until)
+    invoiced = _invoiced_alone(customer) if digital else set()
+    alone = [cycle for cycle in digital if cycle.first in invoiced or find_cycle(centre, cycle.last) is None]
+    started = [cycle for cycle in centre if cycle.first <= until]
     return sorted(
-        [(Service.CONTACT_CENTRE, cycle) for cycle in centre] + [(Service.DIGITAL, cycle) for cycle in alone],
+        [(Service.CONTACT_CENTRE, cycle) for cycle in started]
+        + [(Service.DIGITAL, cycle) for cycle in alone],
         key=lambda each: each[1].last,
     )
 
 
-def list_charges(customer: Customer, billing: BillingCycle, *, today: date) -> list[Charge]:
-    """Everything that the invoice of a cycle carries: overage in arrears, recurring charges in advance (R14)."""
+def _one_cycle_after(day: date) -> date:
+    """A digital cycle can end in a contact-centre cycle that starts later than it."""
+    return min(day, date.max - _LONGEST_CYCLE) + _LONGEST_CYCLE
+
+
+def _invoiced_alone(customer: Customer) -> set[date]:
+    """The first days of digital cycles that have an invoice already: a contact centre entered later carries none."""
+    closed = ClosedCycle.objects.filter(customer=customer, service=Service.DIGITAL)
+    return set(closed.exclude(looked_from=None).values_list("first_day", flat=True))
+
+
+def list_billings(customer: Customer, *, until: date) -> list[BillingCycle]:
+    """``list_billing_cycles``, each with the cycle invoiced before it."""
+    found: list[BillingCycle] = []
+    for service, cycle in list_billing_cycles(customer, until=until):
+        before = (each.cycle.period for each in reversed(found) if each.cycle.last < cycle.last)
+        found.append(BillingCycle(service, cycle, next(before, None)))
+    return found
+
+
+def carried_cycles(customer: Customer, billing: BillingCycle) -> list[Cycle]:
+    """The digital cycles whose usage stands on the invoice of ``billing`` (R10).
+
+    A digital cycle's own, where it is invoiced by itself; else those whose last day lies in the contact centre's.
+    """
+    if billing.service is Service.DIGITAL:
+        return [billing.cycle]
+    digital = cycles_of(customer, Service.DIGITAL, until=billing.cycle.last)
+    invoiced = _invoiced_alone(customer) if digital else set()
+    return [cycle for cycle in digital if cycle.last in billing.cycle.period and cycle.first not in invoiced]
+
+
+def list_charges(
+    customer: Customer, billing: BillingCycle, *, today: date, afresh: bool = False
+) -> list[Charge]:
+    """All that the invoice of a cycle carries: overage and usage in arrears, recurring charges in advance (R14).
+
+    Of an open cycle what is there so far; of a closed one what was closed or, ``afresh``, what is right now (R13).
+    """
     charges: list[Charge] = []
     if billing.service is Service.CONTACT_CENTRE and billing.cycle.first < today:
-        charges += overage_charges(get_figures(customer, billing.cycle, today=today))
-    lines = list_lines(customer, None if billing.service is Service.CONTACT_CENTRE else billing.service)
-    active_from = min((line.term.starts_on for line in lines), default=billing.cycle.first)
-    looked_at = days_looked_at(billing.cycle.period, billing.previous, active_from=active_from)
-    return charges + recurring_charges(lines, looked_at)
+        charges += overage_charges(
+            _calculate_afresh(customer, billing.cycle)
+            if afresh
+            else get_figures(customer, billing.cycle, today=today)
+        )
+    for cycle in carried_cycles(customer, billing):
+        if cycle.first < today:
+            charges += usage_charges(
+                calculate_digital(customer, cycle, until=cycle.last)
+                if afresh
+                else get_digital_figures(customer, cycle, today=today)
+            )
+    lines = list_lines(customer)
+    return charges + recurring_charges(lines, days_to_charge(customer, billing, lines))
+
+
+def _calculate_afresh(customer: Customer, cycle: Cycle) -> CycleFigures:
+    calculated = calculate_cycle(customer, cycle, until=cycle.last)
+    return CycleFigures(
+        customer=customer,
+        cycle=cycle,
+        until=cycle.last,
+        rows=list(calculated.figures.rows),
+        billed=dict(calculated.figures.billed),
+        is_closed=True,
+        is_stored=False,
+        has_usage=calculated.has_usage,
+        inputs_hash=calculated.inputs_hash,
+        settings=calculated.settings,
+    )
+
+
+def looked_at(billing: BillingCycle, lines: Iterable[Line]) -> Period:
+    """The days at which an invoice that is not issued looks (R14)."""
+    active_from = min([billing.cycle.first, *(line.term.starts_on for line in lines)])
+    return days_looked_at(billing.cycle.period, billing.previous, active_from=active_from)
+
+
+def days_to_charge(customer: Customer, billing: BillingCycle, lines: Iterable[Line]) -> list[date]:
+    """The days whose recurring charges the invoice of a cycle carries: none that another's looked at before.
+
+    An issued invoice keeps those that it looked at, whatever is entered later (R13).
+    """
+    taken: set[date] = set()
+    closed = ClosedCycle.objects.filter(customer=customer).order_by("pk")
+    for service, first_day, first, last in closed.values_list(
+        "service", "first_day", "looked_from", "looked_to"
+    ):
+        if first is None or last is None:
+            continue
+        days = [day for day in Period(first, last) if day not in taken]
+        if (service, first_day) == (billing.service, billing.cycle.first):
+            return days
+        taken.update(days)
+    return [day for day in looked_at(billing, lines) if day not in taken]
 
 
 def wholesale_terms(customer: Customer) -> Terms:
@@ -110,7 +209,7 @@ def wholesale_terms(customer: Customer) -> Terms:
             _("The partner %(ref)s has no price book, so nothing can be invoiced.")
             % {"ref": customer.partner.ref}
         )
-    return Terms(price_list(terms.price_book), terms.tax_rate_pct, terms.payment_terms_days)
+    return Terms(terms.price_book, price_list(terms.price_book), terms.tax_rate_pct, terms.payment_terms_days)
 
 
 def find_retail_terms(customer: Customer, wholesale: Terms) -> Terms | None:
@@ -118,7 +217,9 @@ def find_retail_terms(customer: Customer, wholesale: Terms) -> Terms | None:
     terms = CustomerTerms.objects.filter(customer=customer).select_related("price_book").first()
     if terms is None:
         return None
-    return Terms(price_list(terms.price_book), wholesale.tax_rate_pct, wholesale.payment_terms_days)
+    return Terms(
+        terms.price_book, price_list(terms.price_book), wholesale.tax_rate_pct, wholesale.payment_terms_days
+    )
 
 
 def price_list(book: PriceBook) -> PriceList:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -13,24 +13,29 @@ from django.utils.translation import gettext as _
 from apps.accounts.services import record_change
 from apps.catalogue.domain.kinds import Service
 from apps.catalogue.domain.prices import MissingPriceError
-from apps.catalogue.models import Offer, Sku
 from apps.core.domain.money import money_text, plain_text
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.problems import Refusal
-from apps.invoicing.domain.papers import Line, Totals, add_up, price_charges
+from apps.invoicing.adjustments import Correction, list_corrections, list_late_changes, settled
+from apps.invoicing.domain.papers import in_order, price_charges
+from apps.invoicing.drafting import Draft, Heading, draft_paper
 from apps.invoicing.models import Invoice, InvoiceLine, InvoicePdf, NumberSeries
 from apps.invoicing.selectors import (
     BillingCycle,
-    Terms,
     billing_cycle_starting,
+    carried_cycles,
     find_retail_terms,
     list_charges,
+    looked_at,
     wholesale_terms,
 )
-from apps.organisations.models import Customer, Organisation, Partner, Provider
-from apps.reconciliation.selectors import calculate_cycle
+from apps.organisations.models import Customer
+from apps.reconciliation.digital import calculate_digital
 from apps.reconciliation.services import reconcile_customer
-from apps.subscriptions.services import close_cycle, lock_customer
+from apps.reconciliation.snapshots import snapshot_of
+from apps.subscriptions.models import ClosedCycle, LateChange
+from apps.subscriptions.selectors import list_lines
+from apps.subscriptions.services import close_cycle, forget_late, lock_customer, mark_cycles_late
 
 
 class CycleStillOpen(Refusal):
@@ -41,27 +46,19 @@ class PriceMissing(Refusal):
     """A SKU has no price on the day that counts."""
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A paper that is not issued: unsaved rows, so that a page, a PDF and a command show drafts like invoices."""
-
-    invoice: Invoice
-    lines: list[InvoiceLine]
-    is_provisional: bool
-
-
 @transaction.atomic
 def make_drafts(*, customer: Customer, first_day: date, today: date) -> list[Draft]:
     """The papers of a cycle that are not issued yet: the provider's, and the partner's where it has retail prices.
 
-    A cycle still open gives drafts that say so. A paper without lines is left out.
+    Each carries what earlier papers of its seller must be corrected by (R13). A cycle still open gives drafts that say
+    so. A paper without lines is left out.
 
     Raises:
         NoSuchCycle, NoPriceBook, PriceMissing: what stands in the way.
     """
     billing = billing_cycle_starting(customer, first_day, today=today)
-    issued = set(_issued(customer, billing).values_list("seller", flat=True))
-    return [draft for draft in _drafts(customer, billing, today=today) if draft.invoice.seller not in issued]
+    corrections = _corrections(customer, list_late_changes(customer), today=today)
+    return _drafts(customer, billing, corrections, today=today)
 
 
 @transaction.atomic
@@ -81,12 +78,44 @@ def issue_invoices(*, customer: Customer, first_day: date, today: date, by: str)
         )
     if billing.service is Service.CONTACT_CENTRE:
         reconcile_customer(customer=customer, cycle=billing.cycle, today=today)
-    drafts = make_drafts(customer=customer, first_day=first_day, today=today)
+    changes = list_late_changes(customer)
+    corrections = _corrections(customer, changes, today=today)
+    drafts = _drafts(customer, billing, corrections, today=today)
     if drafts:
-        _close(customer, billing)
-    for draft in drafts:
-        _issue(draft, by=by)
+        is_later = _issued(customer, billing).exists()
+        closed = _close(customer, billing)
+        if is_later:  # this seller's paper of a closed cycle says what was closed, not what came since
+            mark_cycles_late([closed])
+    _issue_all(customer, drafts, changes, corrections, by=by)
     return list(_issued(customer, billing).prefetch_related("lines"))
+
+
+@transaction.atomic
+def make_adjustments(*, customer: Customer, today: date) -> list[Draft]:
+    """Papers of their own for what issued papers must be corrected by, for a customer whose cycles are over (R13).
+
+    One for each seller and currency; their transaction date is ``today``, their period that of all they correct.
+
+    Raises:
+        NoPriceBook, PriceMissing: what stands in the way.
+    """
+    return _adjustments(
+        customer, _corrections(customer, list_late_changes(customer), today=today), today=today
+    )
+
+
+@transaction.atomic
+def issue_adjustments(*, customer: Customer, today: date, by: str) -> list[Invoice]:
+    """Issue ``make_adjustments``. Returns the papers issued now: none where nothing is left to correct.
+
+    Raises:
+        NoPriceBook, PriceMissing: what stands in the way.
+    """
+    lock_customer(customer.pk)
+    changes = list_late_changes(customer)
+    corrections = _corrections(customer, changes, today=today)
+    drafts = _adjustments(customer, corrections, today=today)
+    return _issue_all(customer, drafts, changes, corrections, by=by)
 
 
 def list_issued(*, customer: Customer, first_day: date, today: date) -> list[Invoice]:
@@ -101,134 +130,116 @@ def _issued(customer: Customer, billing: BillingCycle) -> Any:
     ).order_by("-seller")
 
 
-def _drafts(customer: Customer, billing: BillingCycle, *, today: date) -> list[Draft]:
+def _corrections(customer: Customer, changes: Collection[LateChange], *, today: date) -> list[Correction]:
+    with _prices_named():
+        return list_corrections(customer, changes, today=today)
+
+
+@contextmanager
+def _prices_named() -> Iterator[None]:
+    try:
+        yield
+    except MissingPriceError as missing:
+        raise PriceMissing(
+            _("%(sku)s has no price on %(day)s.") % {"sku": missing.sku, "day": missing.day}
+        ) from None
+
+
+def _drafts(
+    customer: Customer, billing: BillingCycle, corrections: Sequence[Correction], *, today: date
+) -> list[Draft]:
+    issued = set(_issued(customer, billing).values_list("seller", flat=True))
     charges = list_charges(customer, billing, today=today)
     wholesale = wholesale_terms(customer)
     retail = find_retail_terms(customer, wholesale)
-    partner = customer.partner
-    papers: list[tuple[Invoice.Seller, Organisation, Organisation, Terms]] = [
-        (Invoice.Seller.PROVIDER, Provider.objects.get(), partner, wholesale)
-    ]
-    if retail is not None:
-        papers.append((Invoice.Seller.PARTNER, partner, customer, retail))
+    heading = Heading(
+        service=billing.service,
+        period=billing.cycle.period,
+        transaction_date=billing.cycle.last + ONE_DAY,
+        is_provisional=billing.cycle.last >= today,
+    )
     drafts = []
-    for seller, from_whom, to_whom, terms in papers:
-        try:
+    for seller, terms in ((Invoice.Seller.PROVIDER, wholesale), (Invoice.Seller.PARTNER, retail)):
+        if terms is None:
+            continue
+        with _prices_named():
             lines = price_charges(charges, terms.prices)
-        except MissingPriceError as missing:
-            raise PriceMissing(
-                _("%(sku)s has no price on %(day)s.") % {"sku": missing.sku, "day": missing.day}
-            ) from None
-        if lines:
-            drafts.append(_draft(customer, billing, lines, terms, seller, from_whom, to_whom, today))
+        currency = terms.prices.currency
+        for correction in corrections:
+            if correction.rides_on(seller, currency, cycle=billing.cycle.period):
+                lines += correction.lines
+        if lines and seller not in issued:
+            drafts.append(draft_paper(customer, heading, seller, in_order(lines), terms, currency=currency))
     return drafts
 
 
-def _draft(
-    customer: Customer,
-    billing: BillingCycle,
-    lines: Sequence[Line],
-    terms: Terms,
-    seller: Invoice.Seller,
-    from_whom: Organisation,
-    to_whom: Organisation,
-    today: date,
-) -> Draft:
-    currency = terms.prices.currency
-    totals: Totals = add_up(lines, tax_rate_pct=terms.tax_rate_pct, currency=currency)
-    transaction_date = billing.cycle.last + ONE_DAY
-    invoice = Invoice(
-        partner=customer.partner,
-        customer=customer if seller is Invoice.Seller.PARTNER else None,
-        about=customer,
-        seller=seller,
-        service=billing.service,
-        currency=currency,
-        period_from=billing.cycle.first,
-        period_to=billing.cycle.last,
-        transaction_date=transaction_date,
-        due_date=transaction_date + timedelta(days=terms.payment_terms_days),
-        payment_terms_days=terms.payment_terms_days,
-        seller_details=_details(from_whom),
-        recipient_details=_details(to_whom),
-        customer_details=_details(customer),
-        tax_rate_pct=terms.tax_rate_pct,
-        subtotal=totals.subtotal,
-        taxes=totals.taxes,
-        total=totals.total,
-    )
-    skus = {sku.code: sku for sku in Sku.objects.filter(code__in={line.charge.sku for line in lines})}
-    offers = {offer.code: offer.name for offer in Offer.objects.all()}
-    return Draft(
-        invoice=invoice,
-        lines=[
-            InvoiceLine(
-                partner=invoice.partner,
-                customer=invoice.customer,
-                invoice=invoice,
-                position=position,
-                kind=line.charge.kind,
-                sku=line.charge.sku,
-                description=skus[line.charge.sku].name,
-                unit=skus[line.charge.sku].unit,
-                offer=line.charge.offer,
-                offer_name=offers[line.charge.offer],
-                subscription=line.charge.subscription,
-                period_from=line.charge.period.first,
-                period_to=line.charge.period.last,
-                quantity=line.charge.quantity,
-                unit_price=line.price.unit_price,
-                discount_pct=line.price.discount_pct,
-                amount=line.amount,
-                original_period=_days(line.original_period),
-            )
-            for position, line in enumerate(lines, start=1)
-        ],
-        is_provisional=billing.cycle.last >= today,
-    )
+def _adjustments(customer: Customer, corrections: Iterable[Correction], *, today: date) -> list[Draft]:
+    by_seller: dict[tuple[str, str], list[Correction]] = {}
+    for correction in corrections:
+        if correction.lines:
+            by_seller.setdefault((correction.paper.seller, correction.paper.currency), []).append(correction)
+    if not by_seller:
+        return []
+    terms = wholesale_terms(customer)
+    drafts = []
+    for (seller, currency), of_seller in sorted(by_seller.items(), reverse=True):
+        papers = [correction.paper for correction in of_seller]
+        period = Period(min(each.period_from for each in papers), max(each.period_to for each in papers))
+        heading = Heading(service="", period=period, transaction_date=today)
+        lines = in_order(line for correction in of_seller for line in correction.lines)
+        drafts.append(draft_paper(customer, heading, Invoice.Seller(seller), lines, terms, currency=currency))
+    return drafts
 
 
-def _days(period: Period | None) -> list[date] | None:
-    return None if period is None else [period.first, period.last]
-
-
-def _details(organisation: Organisation) -> dict[str, str]:
-    """An organisation as it is now, for a paper that will not change when it does."""
-    return {
-        "ref": organisation.ref if isinstance(organisation, Partner | Customer) else "",
-        "name": organisation.name,
-        "country": organisation.country,
-        "address": organisation.address,
-        "tax_registration": organisation.tax_registration,
-        "contact_name": organisation.contact_name,
-        "contact_email": organisation.contact_email,
-        "contact_phone": organisation.contact_phone,
-    }
-
-
-def _close(customer: Customer, billing: BillingCycle) -> None:
-    snapshot: dict[str, Any] = {}
-    inputs_hash = ""
+def _close(customer: Customer, billing: BillingCycle) -> ClosedCycle:
+    """Close a cycle, and the digital ones whose usage its invoice carries, each with what explains it."""
     if billing.service is Service.CONTACT_CENTRE:
-        calculated = calculate_cycle(customer, billing.cycle, until=billing.cycle.last)
-        inputs_hash = calculated.inputs_hash
-        snapshot = {
-            "inputs": calculated.inputs,
-            "rows": [
-                {**asdict(row), "day": row.day.isoformat(), "usage_type": row.usage_type.value}
-                for row in calculated.figures.rows
-            ],
-            "billed": {
-                usage_type.value: billed.quantity for usage_type, billed in calculated.figures.billed.items()
-            },
-        }
-    close_cycle(
+        kept = snapshot_of(customer, billing.cycle)
+        inputs_hash, snapshot = kept.inputs_hash, kept.content
+    else:
+        figures = calculate_digital(customer, billing.cycle, until=billing.cycle.last)
+        inputs_hash, snapshot = figures.inputs_hash, figures.snapshot()
+    _close_carried(customer, billing)
+    return close_cycle(
         customer=customer,
         service=billing.service,
         cycle=billing.cycle,
         inputs_hash=inputs_hash,
         snapshot=snapshot,
+        looked_at=looked_at(billing, list_lines(customer)),
     )
+
+
+def _close_carried(customer: Customer, billing: BillingCycle) -> None:
+    """The digital cycles that a contact-centre cycle's invoice carries are closed with it."""
+    if billing.service is Service.CONTACT_CENTRE:
+        for cycle in carried_cycles(customer, billing):
+            figures = calculate_digital(customer, cycle, until=cycle.last)
+            close_cycle(
+                customer=customer,
+                service=Service.DIGITAL,
+                cycle=cycle,
+                inputs_hash=figures.inputs_hash,
+                snapshot=figures.snapshot(),
+            )
+
+
+def _issue_all(
+    customer: Customer,
+    drafts: Sequence[Draft],
+    changes: Iterable[LateChange],
+    corrections: Sequence[Correction],
+    *,
+    by: str,
+) -> list[Invoice]:
+    """Issue papers, and settle what they correct."""
+    issued = [_issue(draft, by=by) for draft in drafts]
+    corrected = {line.corrects_id for draft in drafts for line in draft.lines if line.corrects_id}
+    for correction in corrections:
+        if correction.paper.pk in corrected:
+            _close_carried(customer, correction.billing)
+    forget_late(settled(changes, corrections, corrected))
+    return issued
 
 
 def _issue(draft: Draft, *, by: str) -> Invoice:

@@ -1,16 +1,26 @@
-"""Background work of invoicing: PDFs. What is to be rendered stands in the database; a lost task is picked up."""
+"""Background work of invoicing: PDFs, and closed cycles calculated again.
+
+What is to be done stands in the database; what a lost task left is picked up.
+"""
 
 from __future__ import annotations
 
 import logging
 
 from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
 
 from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.models import InvoicePdf
 from apps.invoicing.rendering import note_failed_rendering, render_pdf
+from apps.invoicing.verification import verify_closed_cycle
+from apps.reconciliation.verification import least_recently_verified
+from apps.subscriptions.models import ClosedCycle
 
 logger = logging.getLogger(__name__)
+
+CYCLES_A_TASK = 20
 
 
 @shared_task
@@ -34,3 +44,21 @@ def render_pending_pdfs() -> None:
         )
     for invoice_id in waiting:
         render_invoice_pdf.delay(invoice_id)
+
+
+@shared_task
+def verify_closed_cycles(closed_ids: list[int]) -> None:
+    """Calculate some closed cycles again, each in a transaction of its own; what differs is kept and logged."""
+    for closed_id in closed_ids:
+        with scope(PROVIDER):
+            closed = ClosedCycle.objects.select_related("customer", "primary__offer").get(pk=closed_id)
+            verify_closed_cycle(closed=closed, at=timezone.now())
+
+
+@shared_task
+def verify_rotating_part() -> None:
+    """Every night: the closed cycles that were verified longest ago, so that each has its turn."""
+    with scope(PROVIDER):
+        closed_ids = least_recently_verified(settings.VERIFIED_A_NIGHT)
+    for first in range(0, len(closed_ids), CYCLES_A_TASK):
+        verify_closed_cycles.delay(closed_ids[first : first + CYCLES_A_TASK])

@@ -24,19 +24,20 @@ from django.utils.translation import ngettext
 from django.views import View
 
 from apps.accounts.models import Role, User
-from apps.catalogue.domain.kinds import UsageType
+from apps.catalogue.domain.kinds import SkuKind, UsageType
 from apps.catalogue.models import Sku
 from apps.core import formatting
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.problems import NotFoundRefusal, Refusal
 from apps.invoicing.bell import render_invoice_pdf
 from apps.invoicing.document import make_document
+from apps.invoicing.drafting import Draft
 from apps.invoicing.drafts import NoDraftForYou, drafts_to_read, is_invoiced_here
 from apps.invoicing.exports import invoices_csv, lines_csv
 from apps.invoicing.filters import InvoiceFilter
 from apps.invoicing.models import Invoice, InvoiceLine, InvoicePdf
 from apps.invoicing.selectors import InvoiceSum, list_billing_cycles, sum_invoices, visible_invoices
-from apps.invoicing.services import Draft, issue_invoices
+from apps.invoicing.services import issue_invoices
 from apps.invoicing.status import TONES, status_of
 from apps.invoicing.tables import InvoiceTable, kind_of
 from apps.organisations.guards import visible_customer
@@ -179,25 +180,22 @@ class InvoiceDetailView(View):
 
 
 def _reasons(lines: Iterable[InvoiceLine], *, ref: str) -> dict[int, list[tuple[str, str]]]:
-    """ "Why this amount?" for lines of overage: the Daily Detail of the cycle, with the family of what was counted."""
-    usage_types = dict(
-        Sku.objects.filter(code__in={line.sku for line in lines})
-        .exclude(usage_type="")
-        .values_list("code", "usage_type")
-    )
-    page = reverse("reconciliation:daily-detail", args=[ref])
+    """ "Why this amount?" for overage, usage and what adjusts them: the page of the cycle on which it was counted."""
+    kinds = (SkuKind.OVERAGE, SkuKind.DIGITAL_USAGE)
+    skus = {
+        sku.code: sku for sku in Sku.objects.filter(kind__in=kinds, code__in={line.sku for line in lines})
+    }
     links = {}
     for line in lines:
-        usage_type = usage_types.get(line.sku)
-        is_overage = line.kind == InvoiceLine.Kind.OVERAGE or line.original_period
-        if usage_type in (None, UsageType.DIGITAL) or not is_overage:
+        sku = skus.get(line.sku)
+        if sku is None:
             continue
-        query = {
-            "subscription": line.subscription,
-            "cycle": (line.original_period[0] if line.original_period else line.period_from).isoformat(),
-            "family": family_of(UsageType(usage_type)).value,
-        }
-        links[line.position] = [(_("Why this amount?"), f"{page}?{urlencode(query)}")]
+        page, query = "reconciliation:digital", {"cycle": line.period_from.isoformat()}
+        if sku.kind == SkuKind.OVERAGE:
+            family = family_of(UsageType(sku.usage_type)).value
+            page = "reconciliation:daily-detail"
+            query = {"subscription": line.subscription, **query, "family": family}
+        links[line.position] = [(_("Why this amount?"), f"{reverse(page, args=[ref])}?{urlencode(query)}")]
     return links
 
 
@@ -285,7 +283,9 @@ class DraftView(View):
             raise Http404 from None
         except Refusal as refusal:
             problem = str(refusal)
-        issued = list(Invoice.objects.filter(about=customer).only("number", "period_from", "seller"))
+        issued = list(
+            Invoice.objects.filter(about=customer).exclude(service="").only("number", "period_from", "seller")
+        )
         wanted = request.GET.get("paper")
         shown = next(
             (draft for draft in drafts if draft.invoice.seller == wanted), drafts[0] if drafts else None

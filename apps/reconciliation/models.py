@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.catalogue.domain.kinds import Service, UsageType
 from apps.reconciliation.domain.detail import Family
 from apps.reconciliation.domain.profiles import Measure
-from apps.subscriptions.models import OfCustomer, Subscription
+from apps.subscriptions.models import ClosedCycle, OfCustomer, Subscription
 
 _USAGE_TYPES = [(usage_type.value, usage_type.value) for usage_type in UsageType]
 
@@ -151,6 +151,11 @@ class Run(models.Model):
 
     class Meta:
         ordering = ("-pk",)
+        indexes: ClassVar = [
+            models.Index(
+                fields=["id"], condition=models.Q(finished_at=None), name="reconciliation_run_going_on"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"run {self.pk}"
@@ -180,6 +185,45 @@ class RunItem(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["run", "customer_id"], name="reconciliation_one_item_a_customer")
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["customer_id"], name="reconciliation_item_customer"),
+            models.Index(
+                fields=["customer_id"],
+                condition=models.Q(state__in=["parked", "cancelled"]),
+                name="reconciliation_item_aside",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.customer_id}: {self.state}"
+
+
+class Verification(models.Model):
+    """What came out when a closed cycle was calculated again last: what differs from what was closed (R13, R15).
+
+    ``LATER``: only what was entered later would change it, and is adjusted. ``DIFFERENT``: it is not as it was closed.
+    """
+
+    class Outcome(models.TextChoices):
+        SAME = "same", _("As it was closed")
+        LATER = "later", _("Changed later")
+        DIFFERENT = "different", _("Not as it was closed")
+        FAILED = "failed", _("Could not be verified")
+
+    closed = models.OneToOneField(ClosedCycle, on_delete=models.PROTECT, related_name="verification")
+    verified_at = models.DateTimeField()
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    differences = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ("-verified_at", "-pk")
+        indexes: ClassVar = [
+            models.Index(
+                fields=["verified_at"],
+                condition=models.Q(outcome__in=["different", "failed"]),
+                name="reconciliation_not_as_closed",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.closed_id}: {self.outcome}"

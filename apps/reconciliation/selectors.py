@@ -75,6 +75,7 @@ class Calculated:
     has_usage: bool
     inputs_hash: str
     facts_hash: str
+    records: int
     inputs: dict[str, Any]
     settings: Settings
 
@@ -117,22 +118,8 @@ def last_day_used(cycle: Cycle, *, today: date, until: date | None = None) -> da
 def get_figures(customer: Customer, cycle: Cycle, *, today: date, until: date | None = None) -> CycleFigures:
     """The figures of a contact-centre cycle: a closed one's as they were, a fresh result, or calculated now."""
     last = last_day_used(cycle, today=today, until=until)
-    closed = ClosedCycle.objects.filter(
-        customer=customer, service=Service.CONTACT_CENTRE, first_day=cycle.first
-    ).exists()
-    stored = (
-        CycleResult.objects.filter(
-            customer=customer,
-            service=Service.CONTACT_CENTRE,
-            first_day=cycle.first,
-            last_day=cycle.last,
-            primary__number=cycle.primary.number,
-            until=last,
-        )
-        .prefetch_related("billed")
-        .first()
-    )
-    if stored is not None and (closed or _is_fresh(stored, customer, cycle)):
+    stored, closed = find_result(customer, cycle, until=last)
+    if stored is not None:
         return _stored_figures(customer, cycle, stored, is_closed=closed)
     calculated = calculate_cycle(customer, cycle, until=last)
     return CycleFigures(
@@ -149,7 +136,27 @@ def get_figures(customer: Customer, cycle: Cycle, *, today: date, until: date | 
     )
 
 
-def _is_fresh(stored: CycleResult, customer: Customer, cycle: Cycle) -> bool:
+def find_result(customer: Customer, cycle: Cycle, *, until: date) -> tuple[CycleResult | None, bool]:
+    """The stored result of a contact-centre cycle up to ``until``, and whether the cycle is closed.
+
+    None: nothing is stored, or what is stored does not hold any more.
+    """
+    closed = ClosedCycle.objects.filter(
+        customer=customer, service=Service.CONTACT_CENTRE, first_day=cycle.first
+    ).exists()
+    stored = CycleResult.objects.filter(
+        customer=customer,
+        service=Service.CONTACT_CENTRE,
+        first_day=cycle.first,
+        last_day=cycle.last,
+        primary__number=cycle.primary.number,
+        until=until,
+    ).first()
+    holds = stored is not None and (closed or is_fresh(stored, customer, cycle))
+    return (stored if holds else None), closed
+
+
+def is_fresh(stored: CycleResult, customer: Customer, cycle: Cycle) -> bool:
     """Nothing of it is stale, and the rules and settings are those of today."""
     return (
         stored.rules_version == RULES_VERSION
@@ -274,12 +281,7 @@ def calculate_cycle(customer: Customer, cycle: Cycle, *, until: date) -> Calcula
     period = Period(cycle.first, until)
     settings = settings_of(cycle.primary.offer)
     committed = committed_by_day(list_lines(customer, Service.CONTACT_CENTRE), period)
-    (records,) = read_records(
-        [Window(customer.pk, period)],
-        tuple(Kind),
-        look_back=LOOK_BACK_TIME,
-        longest_open=settings.longest_open,
-    )
+    records = read_facts(customer, period, settings)
     figures = calculate(
         period=period,
         licence_model=model_of(cycle),
@@ -293,9 +295,21 @@ def calculate_cycle(customer: Customer, cycle: Cycle, *, until: date) -> Calcula
         has_usage=figures.has_usage,
         inputs_hash=figures.hash_of(inputs),
         facts_hash=hash_records(records),
+        records=sum(map(len, records.values())),
         inputs=inputs,
         settings=settings,
     )
+
+
+def read_facts(customer: Customer, period: Period, settings: Settings) -> dict[Kind, Records]:
+    """The records that days of a cycle are counted from, by kind."""
+    (records,) = read_records(
+        [Window(customer.pk, period)],
+        tuple(Kind),
+        look_back=LOOK_BACK_TIME,
+        longest_open=settings.longest_open,
+    )
+    return records
 
 
 def as_facts(records: Mapping[Kind, Records], settings: Settings) -> Facts:
@@ -403,20 +417,25 @@ def results_of(customer: Customer) -> QuerySet[CycleResult]:
 
 def overage_charges(figures: CycleFigures) -> list[Charge]:
     """The overage of a cycle on the overage SKUs of its primary subscription (R6, R10, R14)."""
+    return charge_overage(figures.cycle, figures.billed)
+
+
+def charge_overage(cycle: Cycle, billed: Mapping[UsageType, Billed]) -> list[Charge]:
+    """What is billed of a cycle, on the overage SKUs of its primary subscription (R6, R10, R14)."""
     skus = {
         UsageType(sku.usage_type): sku.code
         for sku in Sku.objects.filter(kind=SkuKind.OVERAGE).only("usage_type", "code")
     }
-    primary = figures.cycle.primary
+    primary = cycle.primary
     return [
         Charge(
             kind=ChargeKind.OVERAGE,
             sku=skus[usage_type],
             subscription=primary.number,
             offer=primary.offer,
-            period=figures.cycle.period,
-            quantity=billed.quantity,
-            price_day=figures.cycle.last,
+            period=cycle.period,
+            quantity=of_type.quantity,
+            price_day=cycle.last,
         )
-        for usage_type, billed in figures.billed.items()
+        for usage_type, of_type in billed.items()
     ]

@@ -8,12 +8,13 @@ from itertools import groupby
 from celery import Task, shared_task
 from django.utils import timezone
 
+from apps.core.domain.periods import ONE_DAY
 from apps.core.problems import Refusal
 from apps.core.tenancy import PROVIDER, scope
 from apps.reconciliation.models import Run, RunItem
+from apps.reconciliation.runs import list_due
 from apps.reconciliation.services import (
     finish_run,
-    is_anything_stale,
     list_tasks,
     open_run,
     park_item,
@@ -38,23 +39,28 @@ def reconcile_customers(self: Task[[int, list[int]], None], run_id: int, custome
                 reconcile_customers.delay(run_id, [customer_id])
         elif isinstance(error, Refusal) or self.request.retries >= ATTEMPTS - 1:
             logger.exception("customer %s of run %s is parked", customer_ids[0], run_id)
-            reason = str(error) if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+            reason = (
+                str(error)
+                if isinstance(error, Refusal)
+                else ": ".join(filter(None, (type(error).__name__, str(error))))
+            )
             with scope(PROVIDER):
                 park_item(run_id=run_id, customer_id=customer_ids[0], reason=reason[:500])
         else:
             raise self.retry(exc=error) from error
+    with scope(PROVIDER):
+        finish_run(run_id=run_id)
 
 
 @shared_task
 def reconcile_stale() -> None:
     """The sweep: start a run for what is stale, ring again for what a lost task left, end runs that are done."""
     with scope(PROVIDER):
-        for run in Run.objects.filter(finished_at=None):
-            if not run.items.filter(state=RunItem.State.WAITING).exists():
-                finish_run(run=run)
+        for run_id in Run.objects.filter(finished_at=None).values_list("pk", flat=True):
+            finish_run(run_id=run_id)
         today = timezone.now().date()
-        if not Run.objects.filter(finished_at=None).exists() and is_anything_stale(today=today):
-            open_run(today=today)
+        if not Run.objects.filter(finished_at=None).exists() and (due := list_due(last_day=today - ONE_DAY)):
+            open_run(today=today, customers=due)
     ring()
 
 

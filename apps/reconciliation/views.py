@@ -17,14 +17,16 @@ from django.utils.translation import gettext as _
 from django.views.generic import View
 
 from apps.accounts.models import User
-from apps.core.domain.periods import Period
+from apps.core.domain.periods import ONE_DAY
 from apps.organisations.guards import visible_customer
 from apps.organisations.models import Customer
 from apps.reconciliation.cards import TypeFigures, by_type, ports_billed_against, ports_of_day
 from apps.reconciliation.charts import usage_chart
+from apps.reconciliation.choosing import chosen_cycle, cycle_select, subscription_select
 from apps.reconciliation.detail_export import detail_csv, detail_records
 from apps.reconciliation.domain.detail import Family
 from apps.reconciliation.domain.settings import Settings
+from apps.reconciliation.proof_addresses import ProofAddresses
 from apps.reconciliation.selectors import CycleFigures, CycleOffer, get_figures, offered_cycles
 from apps.reconciliation.summaries import (
     agent_stats,
@@ -39,6 +41,8 @@ from apps.reconciliation.summaries import (
     vendor_period,
 )
 from apps.reconciliation.tables import DailyDetailTable
+from apps.reconciliation.unentitled import list_unentitled_days
+from apps.reconciliation.unentitled_tables import notice_of
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.selectors import has_stale_days
 
@@ -66,6 +70,11 @@ class Choice:
         return f"?{urlencode(state | changes)}"
 
     @property
+    def proofs(self) -> ProofAddresses:
+        """Where the proofs of the cycle's figures are."""
+        return ProofAddresses(self.customer.ref, self.cycle.first)
+
+    @property
     def on_another_page(self) -> str:
         """The state for a page that may not offer the family."""
         kept = self.family is Family.AGENTS or self.family is Family.IVR
@@ -76,25 +85,6 @@ def _signed_in(request: HttpRequest) -> User:
     """Who asks; nobody gets here without signing in."""
     assert isinstance(request.user, User)
     return request.user
-
-
-def _chosen_cycle(offer: CycleOffer, parameters: QueryDict) -> Cycle | None:
-    """The cycle that the address names, or the one to open on; None where the customer has none.
-
-    A cycle of another subscription than the one named gives way to it: a chooser that changes the subscription still
-    sends the cycle.
-
-    Raises:
-        Http404: the customer has no such subscription or no such cycle.
-    """
-    first, number = parameters.get("cycle"), parameters.get("subscription")
-    named = next((cycle for cycle in offer.started if cycle.first.isoformat() == first), None)
-    of_subscription = offer.newest_of(number) if number else offer.newest
-    if (first and named is None) or (number and of_subscription is None):
-        raise Http404
-    if named is not None and number in (None, "", named.primary.number):
-        return named
-    return of_subscription
 
 
 def _chosen_family(parameters: QueryDict, offered: Sequence[str]) -> Family | None:
@@ -118,7 +108,7 @@ class CurrentUsageView(View):
         customer, today = visible_customer(ref), timezone.now().date()
         family = _chosen_family(request.GET, self.FAMILIES)
         offer = offered_cycles(customer, today=today)
-        cycle = _chosen_cycle(offer, request.GET)
+        cycle = chosen_cycle(offer, request.GET)
         page = _page(request, customer, current="usage")
         if cycle is None:
             return render(request, "reconciliation/nothing.html", page)
@@ -133,14 +123,17 @@ class CurrentUsageView(View):
                 **page,
                 **_state(request, choice, figures, today=today),
                 "segments": _segments(choice, self.FAMILIES),
-                "selects": [_subscription_select(choice, today), _cycle_select(choice, today)],
+                "selects": [
+                    subscription_select(choice.offer, choice.cycle, today=today),
+                    cycle_select(choice.offer, choice.cycle, today=today),
+                ],
                 "subscription": _subscription_definitions(cycle, today),
-                **_usage_cards(figures, family),
+                **_usage_cards(figures, family, choice.proofs),
             },
         )
 
 
-def _usage_cards(figures: CycleFigures, family: Family | None) -> dict[str, Any]:
+def _usage_cards(figures: CycleFigures, family: Family | None, proofs: ProofAddresses) -> dict[str, Any]:
     """What the current usage shows of a family: the head, and a card for each usage type."""
     settings = figures.settings
     types = by_type(figures, detail_records(figures.rows), settings)
@@ -153,12 +146,15 @@ def _usage_cards(figures: CycleFigures, family: Family | None) -> dict[str, Any]
             "stats": port_stats(ports, is_open=is_open),
             "ports": ports,
             "billing_ports": billed.ports,
+            "proof_url": proofs.of_billed(ports.usage_type),
             "steps_of_day": port_steps(of_day, used=ports.last.used, is_billing=False),
             "steps_of_billing": port_steps(billed, used=ports.peak.used, is_billing=True),
         }
     return {
         "stats": agent_stats([each for each in types if each.family is Family.AGENTS], is_open=is_open),
-        "cards": [each for each in types if each.family is not Family.IVR],
+        "cards": [
+            (each, proofs.of_billed(each.usage_type)) for each in types if each.family is not Family.IVR
+        ],
     }
 
 
@@ -174,8 +170,9 @@ class DailyDetailView(View):
             address = reverse("reconciliation:daily-detail", args=[visible_customer(other).ref])
             return redirect(f"{address}?{urlencode({'family': family.value if family else ALL_FAMILIES})}")
         offer = offered_cycles(customer, today=today)
-        cycle = _chosen_cycle(offer, request.GET)
+        cycle = chosen_cycle(offer, request.GET)
         page = _page(request, customer, current="daily-detail")
+        page["unentitled"] = notice_of(list_unentitled_days(customer, until=today - ONE_DAY))
         if cycle is None:
             return render(request, "reconciliation/nothing.html", page)
         choice = Choice(customer, offer, cycle, family)
@@ -196,15 +193,16 @@ class DailyDetailView(View):
                 "segments": _segments(choice, offered),
                 "selects": [
                     *_organisation_selects(request, customer),
-                    _subscription_select(choice, today),
-                    _cycle_select(choice, today),
+                    subscription_select(choice.offer, choice.cycle, today=today),
+                    cycle_select(choice.offer, choice.cycle, today=today),
                 ],
                 "table": DailyDetailTable(
                     [record for record in records if family in (None, record.row.family)],
                     billed=figures.billed,
+                    proofs=choice.proofs,
                 ),
                 "charts": [usage_chart(each, cycle.period) for each in shown],
-                **_billing(figures, types, shown, settings),
+                **_billing(figures, types, shown, settings, choice.proofs),
                 "csv_url": reverse("reconciliation:daily-detail-csv", args=[ref]) + choice.query(),
             },
         )
@@ -215,7 +213,11 @@ class DailyDetailView(View):
 
 
 def _billing(
-    figures: CycleFigures, types: Sequence[TypeFigures], shown: Sequence[TypeFigures], settings: Settings
+    figures: CycleFigures,
+    types: Sequence[TypeFigures],
+    shown: Sequence[TypeFigures],
+    settings: Settings,
+    proofs: ProofAddresses,
 ) -> dict[str, Any]:
     """What is billed of the types shown, and why."""
     agents_billed = sum(each.billed.quantity for each in types if each.family is Family.AGENTS)
@@ -225,7 +227,10 @@ def _billing(
             bundle = ports_billed_against(figures, ports.peak.day, settings)
             steps = port_steps(bundle, used=ports.peak.used, is_billing=True)
     return {
-        "billed_stats": billed_stats(shown),
+        "billed_stats": [
+            {**stat, "href": proofs.of_billed(each.usage_type)}
+            for stat, each in zip(billed_stats(shown), shown, strict=True)
+        ],
         "billed_sentence": billed_sentence(shown),
         "billed_rules": billed_rules(shown, settings, agents_billed=agents_billed),
         "port_steps": steps,
@@ -240,7 +245,7 @@ class DailyDetailCsvView(View):
     def get(self, request: HttpRequest, ref: str) -> HttpResponse:
         customer, today = visible_customer(ref), timezone.now().date()
         family = _chosen_family(request.GET, self.FAMILIES)
-        cycle = _chosen_cycle(offered_cycles(customer, today=today), request.GET)
+        cycle = chosen_cycle(offered_cycles(customer, today=today), request.GET)
         if cycle is None:
             raise Http404
         figures = get_figures(customer, cycle, today=today)
@@ -313,53 +318,6 @@ def _organisation_selects(request: HttpRequest, customer: Customer) -> list[dict
             ],
         }
     ]
-
-
-def _subscription_select(choice: Choice, today: date) -> dict[str, Any]:
-    """Every subscription that is primary of a cycle in the availability window, ended ones too (R10)."""
-    terms = dict.fromkeys(cycle.primary for cycle in [choice.cycle, *choice.offer.available])
-    newest_first = sorted(terms, key=lambda term: term.seniority, reverse=True)
-    return {
-        "name": "subscription",
-        "label": _("Subscription"),
-        "options": [
-            {
-                "value": term.number,
-                "label": ", ".join(filter(None, (term.number, ended_note(term.ends_on, today=today)))),
-                "selected": term == choice.cycle.primary,
-            }
-            for term in newest_first
-        ],
-    }
-
-
-def _cycle_select(choice: Choice, today: date) -> dict[str, Any]:
-    """The cycles of the subscription, newest first; of those without any use since the last record only a year."""
-    cycles = [
-        cycle
-        for cycle in choice.offer.listed(today=today)
-        if cycle.primary.number == choice.cycle.primary.number
-    ]
-    if choice.cycle not in cycles:
-        cycles.append(choice.cycle)
-    return {
-        "name": "cycle",
-        "label": _("Billing cycle"),
-        "options": [
-            {
-                "value": cycle.first.isoformat(),
-                "label": _cycle_label(cycle.period, choice.offer.usage),
-                "selected": cycle == choice.cycle,
-            }
-            for cycle in sorted(cycles, key=lambda cycle: cycle.first, reverse=True)
-        ],
-    }
-
-
-def _cycle_label(of: Period, usage: Period | None) -> str:
-    if usage is None or of.first > usage.last or of.last < usage.first:
-        return _("%(cycle)s, no usage") % {"cycle": vendor_period(of)}
-    return vendor_period(of)
 
 
 def _subscription_definitions(cycle: Cycle, today: date) -> list[tuple[str, str]]:

@@ -13,6 +13,9 @@ from apps.catalogue.domain.kinds import LicenceModel, Service
 from apps.catalogue.models import Offer, Sku
 from apps.organisations.models import Customer, Partner
 
+# Who has entered what the portfolio file says.
+BY_PORTFOLIO = "portfolio"
+
 
 class OfCustomer(models.Model):
     """A row of a customer. A constraint in the database holds that the customer is the partner's."""
@@ -87,11 +90,17 @@ class SubscriptionLine(OfCustomer):
 
 
 class ClosedCycle(OfCustomer):
-    """A billing cycle whose invoice is issued: its days, its primary, and the snapshot that explains it (R15)."""
+    """A billing cycle whose invoice is issued: its days, its primary, and the snapshot that explains it (R15).
+
+    ``looked_from`` and ``looked_to`` are the days whose recurring charges its invoice carries (R14); empty where
+    another cycle's invoice carries it.
+    """
 
     service = models.CharField(max_length=20, choices=[(service.value, service.value) for service in Service])
     first_day = models.DateField()
     last_day = models.DateField()
+    looked_from = models.DateField(null=True)
+    looked_to = models.DateField(null=True)
     primary = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
     closed_at = models.DateTimeField(default=timezone.now)
     inputs_hash = models.CharField(max_length=64)
@@ -111,6 +120,19 @@ class ClosedCycle(OfCustomer):
 
     def __str__(self) -> str:
         return f"{self.first_day} – {self.last_day}"
+
+
+class LateChange(OfCustomer):
+    """Something arrived for a closed cycle: what is right now must be held against what was invoiced (R13).
+
+    Goes when the difference is issued, or found to be none.
+    """
+
+    closed = models.ForeignKey(ClosedCycle, on_delete=models.PROTECT, related_name="late_changes")
+    marked_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"late for {self.closed_id}"
 
 
 class StaleCause(models.IntegerChoices):

@@ -11,10 +11,17 @@ from django.db.models import QuerySet
 from apps.catalogue.domain.kinds import LicenceModel, Service, SkuKind, UsageType
 from apps.core.domain.periods import Period
 from apps.organisations.models import Customer
-from apps.subscriptions.domain.commitments import Line, quantity_on
+from apps.subscriptions.domain.commitments import Line, committed_by_day, quantity_on
 from apps.subscriptions.domain.cycles import Cycle, Term, list_cycles
-from apps.subscriptions.domain.surge import VoiceEntitlement
-from apps.subscriptions.models import ClosedCycle, StaleSpan, Subscription, SubscriptionLine, SurgeChange
+from apps.subscriptions.domain.surge import VoiceEntitlement, basis_points_by_day
+from apps.subscriptions.models import (
+    BY_PORTFOLIO,
+    ClosedCycle,
+    StaleSpan,
+    Subscription,
+    SubscriptionLine,
+    SurgeChange,
+)
 
 AGENT_TYPES = {
     UsageType.PREMIUM_NAMED,
@@ -126,7 +133,11 @@ def list_standings(customer_ids: Sequence[int], service: Service) -> dict[int, S
 
 def list_closed_cycles(customer: Customer, service: Service) -> list[Cycle]:
     """The closed cycles, in order, with the primary that they had."""
-    closed = ClosedCycle.objects.filter(customer=customer, service=service).select_related("primary__offer")
+    closed = (
+        ClosedCycle.objects.filter(customer=customer, service=service)
+        .select_related("primary__offer")
+        .defer("snapshot")
+    )
     return [
         Cycle(Period(row.first_day, row.last_day), as_term(row.primary))
         for row in closed.order_by("first_day")
@@ -161,6 +172,46 @@ def voice_entitlement(customer: Customer, *, on: date) -> VoiceEntitlement:
         additional_ports=quantity_on((line for line in lines if line.usage_type is UsageType.IVR_PORT), on),
         surge_basis_points=surge_basis_points(customer),
     )
+
+
+def surge_by_day(customer: Customer, period: Period) -> list[int]:
+    """The percentage in force at the end of each day, in basis points (R9).
+
+    What the first portfolio said the customer came with: it holds for the days before it was entered too.
+    """
+    changes = list(
+        SurgeChange.objects.filter(customer=customer)
+        .order_by("at", "pk")
+        .values_list("at", "by", "before_basis_points", "after_basis_points")
+    )
+    if not changes:
+        return [0] * period.days
+    _at, by, before, after = changes[0]
+    return basis_points_by_day(
+        [(at.date(), after) for at, _by, _before, after in changes],
+        period,
+        before=after if by == BY_PORTFOLIO else before,
+    )
+
+
+def list_voice_entitlements(customer: Customer, period: Period) -> list[VoiceEntitlement]:
+    """What each day's commitments entitle to, with the percentage in force at its end (R9)."""
+    committed = committed_by_day(list_lines(customer, Service.CONTACT_CENTRE), period)
+
+    def of_types(*usage_types: UsageType) -> list[int]:
+        found = [committed[usage_type] for usage_type in usage_types if usage_type in committed]
+        return [sum(quantities) for quantities in zip(*found, strict=True)] if found else [0] * period.days
+
+    return [
+        VoiceEntitlement(*of_day)
+        for of_day in zip(
+            of_types(UsageType.PREMIUM_NAMED, UsageType.PREMIUM_CONCURRENT),
+            of_types(UsageType.STANDARD_NAMED, UsageType.STANDARD_CONCURRENT),
+            of_types(UsageType.IVR_PORT),
+            surge_by_day(customer, period),
+            strict=True,
+        )
+    ]
 
 
 def has_stale_days(customer: Customer, period: Period) -> bool:

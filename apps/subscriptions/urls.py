@@ -1,11 +1,11 @@
-"""Addresses of what a customer has committed to."""
+"""Addresses of the settings of offers."""
 
 from django.urls import path
 
-from apps.subscriptions.views import SurgePreviewView, VoiceView
+from apps.subscriptions.views import OfferListView, OfferSettingsView
 
 app_name = "subscriptions"
 urlpatterns = [
-    path("customers/<str:ref>/voice/", VoiceView.as_view(), name="voice"),
-    path("customers/<str:ref>/voice/preview/", SurgePreviewView.as_view(), name="surge-preview"),
+    path("offers/", OfferListView.as_view(), name="offers"),
+    path("offers/<str:code>/", OfferSettingsView.as_view(), name="offer"),
 ]

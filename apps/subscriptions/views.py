@@ -1,46 +1,34 @@
-"""The voice and surge page of a customer (R9)."""
+"""The settings of offers: which reading of a rule is applied. The provider's pages alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views import View
 
-from apps.accounts.models import User
+from apps.accounts.guards import provider_admin_only, provider_only
+from apps.accounts.models import AuditEntry
 from apps.catalogue.domain.kinds import Service
-from apps.core.formatting import NO_BREAK, number
-from apps.organisations.guards import visible_customer
-from apps.organisations.models import Customer
-from apps.subscriptions.domain.cycles import Term
-from apps.subscriptions.domain.surge import VoiceEntitlement
-from apps.subscriptions.forms import PercentageForm, SurgeForm
-from apps.subscriptions.models import SurgeChange
-from apps.subscriptions.selectors import list_terms, voice_entitlement
-from apps.subscriptions.services import SurgeRefused, change_surge
+from apps.catalogue.models import Offer
+from apps.core.formatting import number
+from apps.subscriptions.forms import OfferSettingsForm
+from apps.subscriptions.models import Subscription
+from apps.subscriptions.services import SettingsRefused, change_offer_settings
+from apps.subscriptions.services.settings import SETTINGS_CHANGED, settings_as_stored
+from apps.subscriptions.tables import OfferTable, setting_in_words
 
 CHANGES_A_PAGE = 20
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step of the sum."""
-
-    label: str
-    result: str
-    expression: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,157 +36,120 @@ class Entry:
     """A change in the history."""
 
     title: str
-    at: Any
+    at: datetime
     by: str
     note: str
 
 
-def may_change_surge(request: HttpRequest) -> bool:
-    """Provider administrators alone (R9)."""
-    return isinstance(request.user, User) and request.user.may_change_surge
+def offers_with_settings() -> QuerySet[Offer]:
+    """Those that agents and contacts are counted by, each with how many ``customers`` have a subscription to it."""
+    return Offer.objects.filter(service=Service.CONTACT_CENTRE).annotate(
+        customers=Count("subscription__customer", distinct=True)
+    )
 
 
-def is_provider(request: HttpRequest) -> bool:
-    """Works for the provider, who sees customers of several partners."""
-    return isinstance(request.user, User) and request.user.is_provider
+class OfferListView(View):
+    """The offers and how each is counted."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        provider_only(request.user)
+        return render(request, "subscriptions/offers.html", {"table": OfferTable(offers_with_settings())})
 
 
-def is_customer(request: HttpRequest) -> bool:
-    """Works for a customer, who sees no list of customers."""
-    return isinstance(request.user, User) and request.user.is_customer
+class OfferSettingsView(View):
+    """The settings of an offer in plain words, and who changed them when and why."""
 
+    def get(self, request: HttpRequest, code: str) -> HttpResponse:
+        user = provider_only(request.user)
+        offer = _visible_offer(code)
+        form = OfferSettingsForm(initial=settings_as_stored(offer)) if user.is_provider_admin else None
+        return self.show(request, offer, form)
 
-class VoiceView(View):
-    """What a customer's voice channels may carry, each step of the sum, and who changed the percentage when."""
-
-    def get(self, request: HttpRequest, ref: str) -> HttpResponse:
-        customer = visible_customer(ref)
-        return self.show(request, customer, SurgeForm() if may_change_surge(request) else None)
-
-    def post(self, request: HttpRequest, ref: str) -> HttpResponse:
-        customer = visible_customer(ref)
-        if not may_change_surge(request):
-            raise PermissionDenied
-        assert isinstance(request.user, User)
-        form = SurgeForm(request.POST)
+    def post(self, request: HttpRequest, code: str) -> HttpResponse:
+        user = provider_admin_only(request.user)
+        offer = _visible_offer(code)
+        form = OfferSettingsForm(request.POST)
         if form.is_valid():
             try:
-                change = change_surge(
-                    customer=customer,
-                    percent=form.cleaned_data["percentage"],
-                    reason=form.cleaned_data["reason"],
-                    by=request.user,
-                )
-            except SurgeRefused as refusal:
-                form.add_error("percentage", str(refusal))
+                change_offer_settings(offer=offer, by=user, **form.cleaned_data)
+            except SettingsRefused as refusal:
+                form.add_error(None, str(refusal))
             else:
                 messages.success(
                     request,
-                    _("The surge percentage of %(customer)s is %(percent)s from now on.")
-                    % {"customer": customer.name, "percent": percent(change.after_basis_points)},
+                    _("The settings of %(offer)s are changed; its customers are recalculated.")
+                    % {"offer": offer.code},
                 )
-                return redirect("subscriptions:voice", ref=ref)
-        return self.show(request, customer, form)
+                return redirect("subscriptions:offer", code=code)
+        return self.show(request, offer, form)
 
-    def show(self, request: HttpRequest, customer: Customer, form: SurgeForm | None) -> HttpResponse:
-        today = timezone.now().date()
-        day = day_shown(list_terms(customer, Service.CONTACT_CENTRE), today=today)
-        entitlement = voice_entitlement(customer, on=day)
-        changes = Paginator(SurgeChange.objects.filter(customer=customer), CHANGES_A_PAGE)
+    def show(self, request: HttpRequest, offer: Offer, form: OfferSettingsForm | None) -> HttpResponse:
+        changes = Paginator(
+            AuditEntry.objects.filter(
+                partner=None, customer=None, action=SETTINGS_CHANGED, subject=offer.code
+            ),
+            CHANGES_A_PAGE,
+        )
         page = changes.get_page(request.GET.get("page"))
+        customers = Subscription.objects.filter(offer=offer).values("customer").distinct().count()
         return render(
             request,
-            "subscriptions/voice.html",
+            "subscriptions/offer.html",
             {
-                "customer": customer,
-                "partner": customer.partner if is_provider(request) else None,
-                "breadcrumbs": []
-                if is_customer(request)
-                else [(_("Customers"), reverse("dashboard:customers"))],
-                "day": day,
-                "is_today": day == today,
-                "entitlement": entitlement,
-                "percent": percent(entitlement.surge_basis_points),
-                "accepted_calls": number(entitlement.accepted_calls),
-                "voice_paths": number(entitlement.voice_paths),
-                "steps": steps_of(entitlement),
+                "offer": offer,
+                "breadcrumbs": [(_("Offer settings"), reverse("subscriptions:offers"))],
+                "settings": list(_in_words(settings_as_stored(offer)).items()),
+                "effect": _effect(customers),
                 "form": form,
                 "changes": page,
-                "entries": [as_entry(change) for change in page.object_list],
+                "entries": [_as_entry(change) for change in page.object_list],
             },
         )
 
 
-class SurgePreviewView(View):
-    """A part of the form: how many calls another percentage would accept. It changes nothing."""
+def _visible_offer(code: str) -> Offer:
+    """The offer of a code that has settings.
 
-    def get(self, request: HttpRequest, ref: str) -> HttpResponse:
-        customer = visible_customer(ref)
-        if not may_change_surge(request):
-            raise PermissionDenied
-        form = PercentageForm(request.GET)
-        calls = None
-        if form.is_valid():
-            day = day_shown(list_terms(customer, Service.CONTACT_CENTRE), today=timezone.now().date())
-            other = replace(
-                voice_entitlement(customer, on=day),
-                surge_basis_points=int(form.cleaned_data["percentage"] * 100),
-            )
-            calls = number(other.accepted_calls)
-        return render(request, "subscriptions/_surge_preview.html", {"calls": calls})
+    Raises:
+        Http404: there is none.
+    """
+    if "\x00" in code:  # no text of PostgreSQL holds it, and asking for one is an error
+        raise Http404
+    return get_object_or_404(Offer, code=code, service=Service.CONTACT_CENTRE)
 
 
-def day_shown(terms: Sequence[Term], *, today: date) -> date:
-    """Today when a subscription is active or none was yet, else the last day on which one was."""
-    if any(term.active_on(today) for term in terms):
-        return today
-    ended = [term.ends_on for term in terms if term.ends_on is not None and term.ends_on < today]
-    return max(ended, default=today)
+def _in_words(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as the page names them."""
+    names = {
+        "billed_peak": _("Billed by"),
+        "ivr_peak": _("IVR ports"),
+        "longest_open_hours": _("A record without an end lasts"),
+    }
+    return {
+        label: setting_in_words(name, settings[name]) for name, label in names.items() if name in settings
+    }
 
 
-def percent(basis_points: int) -> str:
-    """``3000`` as ``30 %``."""
-    return f"{number(Decimal(basis_points) / 100)}{NO_BREAK}%"
+def _effect(customers: int) -> str:
+    """What a change does."""
+    concerned = ngettext(
+        "%(count)s customer has a subscription to it and is recalculated.",
+        "%(count)s customers have a subscription to it and are recalculated.",
+        customers,
+    ) % {"count": number(customers)}
+    return f"{concerned} {_('Cycles that are invoiced stay as they are.')}"
 
 
-def steps_of(entitlement: VoiceEntitlement) -> list[Step]:
-    """The sum of R9, a line for each step."""
-    agents, ports = entitlement.agents, entitlement.additional_ports
-    basis_points = entitlement.surge_basis_points
-    return [
-        Step(_("Premium committed"), number(entitlement.premium)),
-        Step(_("Standard committed"), number(entitlement.standard)),
-        Step(
-            _("Committed agents"),
-            number(agents),
-            f"{number(entitlement.premium)} + {number(entitlement.standard)}",
-        ),
-        Step(
-            _("Voice paths of the agents"),
-            number(3 * agents),
-            f"{number(agents)} × 3",
-            _("Three for each agent"),
-        ),
-        Step(_("Additional IVR ports"), number(ports)),
-        Step(_("Voice paths"), number(entitlement.voice_paths), f"{number(3 * agents)} + {number(ports)}"),
-        Step(
-            _("Surge protection"),
-            percent(basis_points),
-        ),
-        Step(
-            _("Accepted calls"),
-            number(entitlement.accepted_calls),
-            f"⌊{number(entitlement.voice_paths)} × {number(Decimal(10_000 + basis_points) / 100)} ÷ 100⌋",
-            _("At the same time, rounded down"),
-        ),
-    ]
-
-
-def as_entry(change: SurgeChange) -> Entry:
-    """A change for the timeline."""
+def _as_entry(change: AuditEntry) -> Entry:
+    """A change for the timeline: what is another now."""
+    before, after = _in_words(change.before or {}), _in_words(change.after or {})
     return Entry(
-        title=_("From %(before)s to %(after)s")
-        % {"before": percent(change.before_basis_points), "after": percent(change.after_basis_points)},
+        title="; ".join(
+            _("%(setting)s: from “%(before)s” to “%(after)s”")
+            % {"setting": label, "before": before[label], "after": after[label]}
+            for label in after
+            if before[label] != after[label]
+        ),
         at=change.at,
         by=change.by,
         note=change.reason,

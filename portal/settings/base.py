@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from portal.embedded import addresses, home
@@ -175,7 +176,13 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(PORTAL_HOME / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "render-pending-pdfs": {"task": "apps.invoicing.tasks.render_pending_pdfs", "schedule": 60.0},
     "reconcile-stale-customers": {"task": "apps.reconciliation.tasks.reconcile_stale", "schedule": 60.0},
+    "verify-closed-cycles": {
+        "task": "apps.invoicing.tasks.verify_rotating_part",
+        "schedule": crontab(hour="2", minute="17"),
+    },
 }
+# Closed cycles that are calculated again every night, those verified longest ago first.
+VERIFIED_A_NIGHT = env.int("VERIFIED_A_NIGHT", default=500)
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -29,6 +29,7 @@ from apps.core.tenancy import NOBODY, PROVIDER, Role, Scope, current_scope, scop
 from apps.invoicing.models import Invoice
 from apps.organisations.models import Customer, Partner
 from apps.reconciliation.models import Run
+from apps.subscriptions.models import ClosedCycle
 from tests.security.world import World
 
 REFS = {"home": {"C-100", "C-101"}, "strange": {"C-900", "C-901"}}
@@ -532,6 +533,8 @@ def test_who_moves_to_another_organisation_sees_that_one_at_once(
 ARGUMENTS: dict[str, Callable[[World], tuple[Any, ...]]] = {
     "apps.invoicing.tasks.render_invoice_pdf": lambda world: (_first(Invoice),),
     "apps.invoicing.tasks.render_pending_pdfs": lambda world: (),
+    "apps.invoicing.tasks.verify_closed_cycles": lambda world: ([_first(ClosedCycle)],),
+    "apps.invoicing.tasks.verify_rotating_part": lambda world: (),
     "apps.reconciliation.tasks.reconcile_customers": lambda world: (
         _first(Run),
         [world.home.customers[0].pk],

@@ -107,14 +107,22 @@ TABLES = {
     "reconciliation_dayprofile": of_customer(ALL),
     "reconciliation_run": shared("the provider's alone", provider=ALL),
     "reconciliation_runitem": shared("the provider's alone", provider=ALL),
+    "reconciliation_verification": shared("the provider's alone", provider=CHANGE),
     "subscriptions_closedcycle": of_customer(APPEND),
+    "subscriptions_latechange": of_customer(ALL, APPEND),
     "subscriptions_stalespan": of_customer(ALL, APPEND),
     "subscriptions_subscription": of_customer(CHANGE),
     "subscriptions_subscriptionline": of_customer(CHANGE),
     "subscriptions_surgechange": of_customer(APPEND),
     "usage_conflict": kept_apart(provider=(ALL, EVERY), partner=(APPEND, OWN_PARTNER)),
     "usage_delivery": kept_apart(provider=(CHANGE, EVERY), partner=(CHANGE, OWN_PARTNER)),
-    "usage_interval": of_customer("SELECT INSERT UPDATE(ended_at)", "SELECT INSERT UPDATE(ended_at)"),
+    "usage_event": of_customer(
+        "SELECT INSERT UPDATE(sku) UPDATE(quantity) UPDATE(occurred_at)", "SELECT INSERT"
+    ),
+    "usage_interval": of_customer(
+        "SELECT INSERT UPDATE(actor) UPDATE(premium) UPDATE(started_at) UPDATE(ended_at)",
+        "SELECT INSERT UPDATE(ended_at)",
+    ),
     "usage_rowkeptaside": kept_apart(provider=(ALL, EVERY), partner=(APPEND, OWN_PARTNER)),
     "usage_source": kept_apart(
         provider=(APPEND, EVERY), partner=(APPEND, OWN_PARTNER), customer=(READ, OWN_PARTNER)
@@ -133,19 +141,24 @@ FROZEN = [
 THE_PORTFOLIO = "import_portfolio, which reads the subscription from the customer's own"
 THE_CLOSING = "close_cycle, which takes the primary from the customer's own cycle"
 THE_RUN = "reconcile_customer, which writes both"
+THE_MARKING = "mark_late, which takes customer and partner from the closed cycle"
 THE_ISSUING = "issue_invoices, which writes both"
+THE_TERMS = "issue_invoices, which takes the price book from the terms of the buyer"
 THE_IMPORT = "import_usage, which makes the delivery in the scope of its sender"
 THE_PROVIDER = "import_portfolio; only the provider writes terms"
 REFERENCES = {
     "catalogue_bookprice.book_id": THE_PROVIDER,
     "catalogue_customerterms.price_book_id": THE_PROVIDER,
     "catalogue_partnerterms.price_book_id": THE_PROVIDER,
+    "invoicing_invoice.price_book_id": THE_TERMS,
+    "invoicing_invoiceline.corrects_id": THE_ISSUING,
     "invoicing_invoiceline.invoice_id": THE_ISSUING,
     "invoicing_invoicepdf.invoice_id": THE_ISSUING,
     "reconciliation_billedquantity.result_id": THE_RUN,
     "reconciliation_cyclelogins.result_id": THE_RUN,
     "reconciliation_cycleresult.primary_id": THE_RUN,
     "subscriptions_closedcycle.primary_id": THE_CLOSING,
+    "subscriptions_latechange.closed_id": THE_MARKING,
     "subscriptions_subscriptionline.subscription_id": THE_PORTFOLIO,
     "usage_conflict.delivery_id": THE_IMPORT,
     "usage_rowkeptaside.delivery_id": THE_IMPORT,
@@ -525,6 +538,7 @@ DIFFERENT = {
 CHECKED_IN_THE_DOOR = {
     "reconciliation_dayfigure": "a run writes tens of thousands",
     "reconciliation_dayprofile": "a run writes tens of thousands",
+    "usage_event": "an import writes a million",
     "usage_interval": "an import writes a million",
 }
 

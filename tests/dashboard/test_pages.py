@@ -340,14 +340,22 @@ def links_of_navigation(html: str) -> list[tuple[str, str, bool]]:
 
 
 def test_the_navigation_of_each_role(client_of: Browser, alice: User, bob: User, dana: User) -> None:
-    for reader, organisation in ((bob, "Nordlys Partner AB"), (dana, "Provider")):
+    runs = [("Reconciliation", "/runs/", False)]
+    for reader, organisation, more in ((bob, "Nordlys Partner AB", []), (dana, "Provider", runs)):
         page = get(client_of(reader), LIST)
         assert links_of_navigation(page) == [
             ("Customers", "/customers/", True),
             ("Invoices", "/invoices/", False),
+            *more,
         ]
         assert organisation in page
         assert links_of_navigation(get(client_of(reader), "/invoices/"))[1][2]
+    for address in ("/runs/", "/unentitled/", "/offers/", "/offers/A-FLEX-3-CC/"):
+        assert [here for _, _, here in links_of_navigation(get(client_of(dana), address))] == [
+            False,
+            False,
+            True,
+        ]
     page = get(client_of(alice), "/customers/C-100/daily-detail/")
     assert links_of_navigation(page) == [
         ("Current usage", "/customers/C-100/", False),

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
+from apps.invoicing.drafting import Draft
 from apps.invoicing.drafts import NoDraftForYou, drafts_to_read
 from apps.invoicing.models import Invoice
 from apps.invoicing.selectors import NoPriceBook
-from apps.invoicing.services import Draft, PriceMissing, as_printed, make_drafts
+from apps.invoicing.services import PriceMissing, as_printed, make_drafts
 from apps.organisations.models import Customer
 from apps.reconciliation.selectors import NoSuchCycle
 from tests.factories.portfolios import (

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from django.test import Client
+from pypdf import PdfReader
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 from apps.accounts.models import Role, User
@@ -24,11 +25,12 @@ from apps.invoicing.drafts import NoDraftForYou, drafts_to_read
 from apps.invoicing.models import Invoice, InvoicePdf
 from apps.invoicing.rendering import note_failed_rendering, render_pdf
 from apps.invoicing.selectors import addressed_to, sum_invoices, visible_invoices
-from apps.invoicing.services import issue_invoices
+from apps.invoicing.services import issue_adjustments, issue_invoices
 from apps.invoicing.status import Status, in_status, status_of
 from apps.organisations.models import Customer
 from apps.subscriptions.services import import_portfolio
 from tests.conftest import SAMPLE
+from tests.factories.usage import UsageFiles, session
 
 Browser = Callable[[User], Client]
 ToDay = Callable[[date], None]
@@ -366,6 +368,58 @@ def test_the_lines_as_csv(client_of: Browser, bob: User, invoice: Invoice) -> No
         ("A-FLEX-WCC-P-N", "5", "130.00", "20", "520.00"),
         ("A-FLEX-WCC-S-N", "20", "90.00", "20", "1440.00"),
     ]
+
+
+# --- Adjustments ---
+
+
+@pytest.fixture
+def adjusted(invoice: Invoice, guide_example: Customer, tmp_path: Path) -> Customer:
+    """C-100, with June invoiced and one more agent of June found later."""
+    UsageFiles(tmp_path).use(
+        session("late", "08:00", "09:00", day=date(2024, 6, 10)), customer=guide_example.ref
+    )
+    return guide_example
+
+
+CORRECTS = "Corrects INV-000001: 09-JUN-2024 to 08-JUL-2024"
+
+
+def test_the_next_draft_shows_adjustments_under_other_charges(
+    client_of: Browser, bob: User, adjusted: Customer
+) -> None:
+    response = client_of(bob).get("/invoices/draft/C-100/2024-07-09/")
+    assert CORRECTS in text(response)
+    assert response.context["document"].summary["other"] == "101.25"
+    assert CORRECTS not in text(client_of(bob).get("/invoices/INV-000001/"))
+
+
+def test_the_invoice_its_csv_and_its_pdf_name_what_they_correct(
+    client_of: Browser, bob: User, adjusted: Customer
+) -> None:
+    (second,) = issue(adjusted, date(2024, 7, 9))
+    address = f"/invoices/{second.number}/"
+    page = client_of(bob).get(address)
+    assert CORRECTS in text(page)
+    assert page.context["document"].summary["other"] == "101.25"
+    _heading, *rows = csv.reader(io.StringIO(client_of(bob).get(f"{address}lines.csv").content.decode()))
+    other = [row for row in rows if row[1] == "Other charge"]
+    assert [(row[2], row[8], row[13], row[15], row[16]) for row in other] == [
+        ("A-FLEX-WCC-S-N-O", "1", "101.25", "2024-06-09", "2024-07-08")
+    ]
+    with render(second).file.open("rb") as content:
+        printed = " ".join(part.extract_text() for part in PdfReader(io.BytesIO(content.read())).pages)
+    assert CORRECTS in " ".join(printed.split())
+
+
+def test_a_paper_of_adjustments_alone_says_so(client_of: Browser, bob: User, adjusted: Customer) -> None:
+    with scope(PROVIDER):
+        (own,) = issue_adjustments(customer=adjusted, today=date(2024, 12, 31), by="test")
+    page = text(client_of(bob).get(f"/invoices/{own.number}/"))
+    assert re.search("Kungsgatan Bank, adjustments of .{0,80}2024", page)
+    assert CORRECTS in page
+    issued = client_of(bob).get(DRAFT).context["issued"]
+    assert [each.number for each in issued] == ["INV-000001"]
 
 
 PAGES = ["", "pdf/", "pdf-state/", "lines.csv"]

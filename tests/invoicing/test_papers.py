@@ -14,6 +14,7 @@ from apps.catalogue.domain.charges import Charge, ChargeKind
 from apps.catalogue.domain.prices import MissingPriceError, Price, PriceList
 from apps.core.domain.money import minor_digits
 from apps.core.domain.periods import Period
+from apps.invoicing.domain.adjustments import adjust
 from apps.invoicing.domain.papers import Line, add_up, days_looked_at, line_amount, price_charges
 
 
@@ -169,6 +170,49 @@ def test_R14_the_total_is_the_sum_of_lines_and_taxes_exactly_in_any_order(
     for line in priced:
         exact = Fraction(line.charge.quantity) * Fraction(unit_price) * share
         assert abs(Fraction(line.amount) - exact) <= Fraction(smallest) / 2
+
+
+# R13, adjustments
+
+
+def test_R13_an_unchanged_price_gives_one_line_and_a_changed_one_two() -> None:
+    invoiced = price_charges([charge(2), charge(3, "B")], PRICES)
+    more = adjust(price_charges([charge(5), charge(3, "B")], PRICES), invoiced)
+    assert [(line.charge.sku, line.charge.quantity, str(line.amount)) for line in more] == [("A", 3, "3.00")]
+    (line,) = more
+    assert (line.charge.kind, line.charge.period, line.original_period) == (ChargeKind.OTHER, JUNE, JUNE)
+    dearer = PriceList.of("EUR", [price("1.50"), price("5.00", sku="B")])
+    assert [
+        (line.charge.quantity, str(line.price.unit_price), str(line.amount))
+        for line in adjust(price_charges([charge(2), charge(3, "B")], dearer), invoiced)
+    ] == [(-2, "1.00", "-2.00"), (2, "1.50", "3.00")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_R13_however_often_a_paper_is_corrected_all_its_lines_come_to_what_is_right(
+    data: st.DataObject,
+) -> None:
+    def lines_of_some_day() -> list[Line]:
+        prices = PriceList.of(
+            "EUR", [price(data.draw(st.sampled_from(["0.333", "1.005"])), sku=sku) for sku in "AB"]
+        )
+        charges = st.builds(
+            charge,
+            st.integers(0, 9),
+            st.sampled_from("AB"),
+            share=st.sampled_from([Fraction(1), Fraction(11, 30)]),
+        )
+        return price_charges(data.draw(st.lists(charges, max_size=4)), prices)
+
+    invoiced: list[Line] = []
+    now: list[Line] = []
+    for _ in range(3):
+        now = lines_of_some_day()
+        invoiced += adjust(now, invoiced)
+    assert adjust(now, invoiced) == []
+    assert sum(line.amount for line in invoiced) == sum(line.amount for line in now)
+    assert sum(line.charge.quantity for line in invoiced) == sum(line.charge.quantity for line in now)
 
 
 @pytest.mark.parametrize(

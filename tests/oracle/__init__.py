@@ -16,8 +16,8 @@ shared with the product; the tests compare the two, and where they differ somebo
 
 from tests.oracle.cycles import CONTACT_CENTRE, DIGITAL, Cycle, NotACycle
 from tests.oracle.money import MissingPrice
+from tests.oracle.portfolio import Settings
 from tests.oracle.records import Rejected
-from tests.oracle.usage import Settings
 from tests.oracle.voice import accepted_calls, voice_paths
 from tests.oracle.world import World
 

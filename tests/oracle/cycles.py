@@ -3,8 +3,9 @@
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
-from tests.oracle.portfolio import CONTACT_CENTRE, DIGITAL, Customer, Subscription
+from tests.oracle.portfolio import CONTACT_CENTRE, DIGITAL, Customer, Settings, Subscription
 
 __all__ = ["CONTACT_CENTRE", "DIGITAL", "Cycle", "NotACycle", "Period", "cycles", "days", "period", "primary"]
 
@@ -54,6 +55,7 @@ def is_bill_day(day: date, bill_day: int) -> bool:
     return day.day == min(bill_day, days_of_month)
 
 
+@cache
 def uncut_period(bill_day: int, day: date) -> tuple[date, date]:
     """R1: from the bill day (this one or the one before) to the day before the next bill day."""
     first = day
@@ -91,23 +93,34 @@ def cycles(customer: Customer, service: str, until: date) -> list[Cycle]:
 
     Goes from day to day. A cycle begins where there is a primary subscription and no cycle yet: on the day
     that it became primary, or on the day after the cycle before. It ends with the bill day's period, or with
-    the primary.
+    the primary. R10: "A subscription entered later, even an older one, never changes a cycle that is closed":
+    such a cycle stands where it stood, and the one before it ends where it begins.
     """
     found: list[Cycle] = []
+    closed = [each for each in customer.closed if each.service == service]
     starts = [each.starts_on for each in customer.subscriptions if each.service == service]
+    starts += [each.first for each in closed]
     if not starts:
         return found
     day = min(starts)
     while day <= until:
-        subscription = primary(customer, service, day)
-        if subscription is None:
-            day += ONE_DAY  # a gap: in no cycle
-            continue
-        _, last = uncut_period(subscription.bill_day, day)
-        if subscription.ends_on is not None:
-            last = min(last, subscription.ends_on)
-        found.append(Cycle(day, last, subscription.number))
-        day = last + ONE_DAY
+        for each in closed:
+            if each.first == day:
+                found.append(Cycle(each.first, each.last, each.primary_subscription))
+                break
+        else:
+            subscription = primary(customer, service, day)
+            if subscription is None:
+                day += ONE_DAY  # a gap: in no cycle
+                continue
+            _, last = uncut_period(subscription.bill_day, day)
+            if subscription.ends_on is not None:
+                last = min(last, subscription.ends_on)
+            for each in closed:
+                if day < each.first:
+                    last = min(last, each.first - ONE_DAY)
+            found.append(Cycle(day, last, subscription.number))
+        day = found[-1].last + ONE_DAY
     return found
 
 
@@ -126,12 +139,25 @@ def cycle_containing(customer: Customer, service: str, day: date) -> Cycle | Non
     return None
 
 
+def primary_of(customer: Customer, cycle: Cycle) -> Subscription:
+    """The cycle's primary subscription."""
+    for subscription in customer.subscriptions:
+        if subscription.number == cycle.primary_subscription:
+            return subscription
+    raise ValueError(f"{customer.ref} has no subscription {cycle.primary_subscription}")
+
+
+def settings_of(customer: Customer, cycle: Cycle) -> Settings:
+    """The settings that a cycle is calculated with: those of the offer of its primary subscription."""
+    return primary_of(customer, cycle).offer.settings
+
+
 def licence_model(customer: Customer, cycle: Cycle) -> str:
     """R10: subscriptions active together have one licence model, so the primary's is the cycle's."""
-    for subscription in customer.subscriptions:
-        if subscription.number == cycle.primary_subscription and subscription.licence_model:
-            return subscription.licence_model
-    raise ValueError(f"{cycle.primary_subscription} has no licence model")
+    model = primary_of(customer, cycle).licence_model
+    if model is None:
+        raise ValueError(f"{cycle.primary_subscription} has no licence model")
+    return model
 
 
 def committed(customer: Customer, service: str, sku: str, day: date) -> int:

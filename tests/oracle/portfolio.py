@@ -2,14 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
 # R10: offers belong to a service.
 CONTACT_CENTRE = "contact-centre"
 DIGITAL = "digital-channels"
-SERVICE_OF_OFFER = {"A-FLEX-3-CC": CONTACT_CENTRE, "A-WEBEX-CONNECT": DIGITAL}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings that rules.md names; the defaults are the readings chosen there."""
+
+    billed_peak: str = "per_type"  # R6: or "combined_day"
+    ivr_peak: str = "minute"  # R8: or "instant"
+    longest_open: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A service, and the settings, which are "stored per offer"."""
+
+    service: str
+    settings: Settings = Settings()
+
+
+OFFERS = {"A-FLEX-3-CC": Offer(CONTACT_CENTRE), "A-WEBEX-CONNECT": Offer(DIGITAL)}
 
 # The catalogue.
 AGENT_SKUS = {
@@ -40,12 +59,16 @@ class Line:
 @dataclass(frozen=True)
 class Subscription:
     number: str
-    service: str
+    offer: Offer
     starts_on: date
     ends_on: date | None
     bill_day: int
     licence_model: str | None
     lines: tuple[Line, ...]
+
+    @property
+    def service(self) -> str:
+        return self.offer.service
 
     def active(self, day: date) -> bool:
         """R10: active from `starts_on` to `ends_on`, both included."""
@@ -98,12 +121,29 @@ class Partner:
 
 
 @dataclass(frozen=True)
+class Closed:
+    """R10, R13: a cycle whose invoice is issued. Its days and its primary stay, whatever is entered later.
+
+    `looked_at`: the days that its invoice looked at. `carried_by`: of a digital cycle without an invoice of its own,
+    the first day of the contact-centre cycle on whose invoice it stands.
+    """
+
+    service: str
+    first: date
+    last: date
+    primary_subscription: str
+    looked_at: tuple[date, ...] = ()
+    carried_by: date | None = None
+
+
+@dataclass(frozen=True)
 class Customer:
     ref: str
     partner: Partner
     surge_pct: Fraction
     retail_price_book: str | None
     subscriptions: tuple[Subscription, ...]
+    closed: tuple[Closed, ...] = ()  # in no file: what happened (see history.py)
 
 
 @dataclass(frozen=True)
@@ -112,8 +152,8 @@ class Portfolio:
     customers: Mapping[str, Customer]
 
 
-def read_portfolio(file: Mapping[str, Any]) -> Portfolio:
-    """The portfolio file's JSON, already parsed, as objects."""
+def read_portfolio(file: Mapping[str, Any], offers: Mapping[str, Offer] = OFFERS) -> Portfolio:
+    """The portfolio file's JSON, already parsed, as objects. `offers`: those that the provider has."""
     price_books = {}
     for book in file.get("price_books", []):
         prices = tuple(
@@ -142,15 +182,15 @@ def read_portfolio(file: Mapping[str, Any]) -> Portfolio:
                 partner,
                 Fraction(customer.get("surge_pct") or "0"),
                 customer.get("retail_price_book"),
-                tuple(_subscription(subscription) for subscription in customer.get("subscriptions", [])),
+                tuple(_subscription(each, offers) for each in customer.get("subscriptions", [])),
             )
     return Portfolio(price_books, customers)
 
 
-def _subscription(subscription: Mapping[str, Any]) -> Subscription:
+def _subscription(subscription: Mapping[str, Any], offers: Mapping[str, Offer]) -> Subscription:
     return Subscription(
         number=subscription["number"],
-        service=SERVICE_OF_OFFER[subscription["offer"]],
+        offer=offers[subscription["offer"]],
         starts_on=date.fromisoformat(subscription["starts_on"]),
         ends_on=_day_or_none(subscription.get("ends_on")),
         bill_day=subscription["bill_day"],

@@ -65,6 +65,9 @@ class Fact:
 class Store:
     stored: dict[tuple[str, str, str, str], Fact] = field(default_factory=dict)
     conflicts: dict[tuple[str, str, str, str], list[Fact]] = field(default_factory=dict)
+    decided: dict[tuple[str, str, str, str], list[Fact]] = field(
+        default_factory=dict
+    )  # against these contents
     rejected: list[Rejected] = field(default_factory=list)
     counts: dict[str, int] = field(
         default_factory=lambda: {"accepted": 0, "duplicate": 0, "conflict": 0, "rejected": 0}
@@ -74,15 +77,25 @@ class Store:
 def store(rows: Iterable[Mapping[str, str]], customers: Container[str], now: datetime | None) -> Store:
     """Takes the rows in their order of arrival. Without `now` no row starts in the future."""
     result = Store()
+    deliver(rows, customers, now, result)
+    return result
+
+
+def deliver(
+    rows: Iterable[Mapping[str, str]], customers: Container[str], now: datetime | None, result: Store
+) -> list[str]:
+    """Takes more rows in their order of arrival; returns what became of each."""
+    outcomes = []
     for index, row in enumerate(rows):
         try:
             fact = read(row, customers, now)
         except BadRow as reason:
             result.rejected.append(Rejected(index, row, str(reason)))
-            result.counts["rejected"] += 1
+            outcomes.append("rejected")
         else:
-            result.counts[arrive(fact, result)] += 1
-    return result
+            outcomes.append(arrive(fact, result))
+        result.counts[outcomes[-1]] += 1
+    return outcomes
 
 
 def arrive(new: Fact, result: Store) -> str:
@@ -106,8 +119,21 @@ def arrive(new: Fact, result: Store) -> str:
     kept_aside = result.conflicts.setdefault(new.identity, [])
     if new in kept_aside:
         return "duplicate"
+    # What somebody decided against is no conflict again (chosen: the decision would have to be made for ever).
+    if new in result.decided.get(new.identity, []):
+        return "duplicate"
     kept_aside.append(new)
     return "conflict"
+
+
+def decide(arriving: Fact, result: Store, *, take: bool) -> None:
+    """Somebody decides a conflict: the content that arrived counts from now on, or what is stored is kept."""
+    result.conflicts[arriving.identity].remove(arriving)
+    against = arriving
+    if take:
+        against = result.stored[arriving.identity]
+        result.stored[arriving.identity] = arriving
+    result.decided.setdefault(arriving.identity, []).append(against)
 
 
 def read(row: Mapping[str, str], customers: Container[str], now: datetime | None) -> Fact:

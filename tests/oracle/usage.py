@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from tests.oracle.cycles import CONTACT_CENTRE, ONE_DAY, Cycle, committed, days, licence_model
-from tests.oracle.portfolio import AGENT_SKUS, IVR_SKU, WFO_SKU, Customer
+from tests.oracle.portfolio import AGENT_SKUS, IVR_SKU, WFO_SKU, Customer, Settings
 from tests.oracle.records import Fact
 
 SAMPLE = timedelta(minutes=15)
@@ -28,15 +28,6 @@ HEADER = (
     "Comment",
 )
 MARK = "Overage peak"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The settings that rules.md names; the defaults are the readings chosen there."""
-
-    billed_peak: str = "per_type"  # R6: or "combined_day"
-    ivr_peak: str = "minute"  # R8: or "instant"
-    longest_open: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True)

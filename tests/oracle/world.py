@@ -11,9 +11,8 @@ from tests.oracle import cycles as cycle_rules
 from tests.oracle import digital as digital_rules
 from tests.oracle import money, usage, voice
 from tests.oracle.cycles import CONTACT_CENTRE, DIGITAL, ONE_DAY, Cycle
-from tests.oracle.portfolio import Customer, read_portfolio
+from tests.oracle.portfolio import OFFERS, Customer, Offer, PriceBook, Settings, read_portfolio
 from tests.oracle.records import Fact, Rejected, Store, store
-from tests.oracle.usage import Settings
 
 CHOSEN = Settings()
 
@@ -21,15 +20,18 @@ CHOSEN = Settings()
 class World:
     """`records` are rows as the usage files have them, in order of arrival: strings under the columns' names,
     with `customer`, `source` (left out: `import`), `kind` and `record_id`. `now` is the moment of the import,
-    after which no record may start; without it, none does."""
+    after which no record may start; without it, none does.
+
+    Where `settings` are not given, they are those of the offer of the cycle's primary subscription."""
 
     def __init__(
         self,
         portfolio: Mapping[str, Any],
         records: Iterable[Mapping[str, str]],
         now: datetime | None = None,
+        offers: Mapping[str, Offer] = OFFERS,
     ) -> None:
-        self.portfolio = read_portfolio(portfolio)
+        self.portfolio = read_portfolio(portfolio, offers)
         self.records = list(records)
         self.store = self._store(now)
 
@@ -97,11 +99,11 @@ class World:
     # R2-R8, R11
 
     def _rows(
-        self, customer: str, cycle_first: date, until: date | None, settings: Settings
-    ) -> tuple[Cycle, list[usage.Row]]:
-        cycle = cycle_rules.cycle_starting(self.customer(customer), CONTACT_CENTRE, cycle_first)
-        rows = usage.daily_rows(self.customer(customer), self.facts(customer), cycle, until, settings)
-        return cycle, rows
+        self, customer: str, cycle: Cycle, until: date | None, settings: Settings | None
+    ) -> list[usage.Row]:
+        of_customer = self.customer(customer)
+        settings = settings or cycle_rules.settings_of(of_customer, cycle)
+        return usage.daily_rows(of_customer, self.facts(customer), cycle, until, settings)
 
     def daily_detail(
         self,
@@ -109,10 +111,11 @@ class World:
         cycle_first: date,
         until: date | None = None,
         family: str | None = None,
-        settings: Settings = CHOSEN,
+        settings: Settings | None = None,
     ) -> list[dict[str, str | int]]:
         """The rows of the Daily Detail, of one family (`agents`, `wfo`, `ivr`) or all."""
-        return usage.daily_detail(self._rows(customer, cycle_first, until, settings)[1], family)
+        cycle = cycle_rules.cycle_starting(self.customer(customer), CONTACT_CENTRE, cycle_first)
+        return usage.daily_detail(self._rows(customer, cycle, until, settings), family)
 
     def daily_detail_csv(
         self,
@@ -120,16 +123,37 @@ class World:
         cycle_first: date,
         until: date | None = None,
         family: str | None = None,
-        settings: Settings = CHOSEN,
+        settings: Settings | None = None,
     ) -> str:
         return usage.as_csv(self.daily_detail(customer, cycle_first, until, family, settings))
 
     def billed(
-        self, customer: str, cycle_first: date, until: date | None = None, settings: Settings = CHOSEN
+        self, customer: str, cycle_first: date, until: date | None = None, settings: Settings | None = None
     ) -> dict[str, int]:
         """R6: usage type -> billed quantity, 0 included."""
-        cycle, rows = self._rows(customer, cycle_first, until, settings)
-        return usage.billed(self.customer(customer), rows, cycle, settings)
+        cycle = cycle_rules.cycle_starting(self.customer(customer), CONTACT_CENTRE, cycle_first)
+        return self._billed(customer, cycle, until, settings)
+
+    def _billed(
+        self, customer: str, cycle: Cycle, until: date | None, settings: Settings | None
+    ) -> dict[str, int]:
+        of_customer = self.customer(customer)
+        rows = self._rows(customer, cycle, until, settings)
+        return usage.billed(of_customer, rows, cycle, settings or cycle_rules.settings_of(of_customer, cycle))
+
+    def samples(
+        self, customer: str, day: date, last_day_used: date, settings: Settings = CHOSEN
+    ) -> list[tuple[int, int]]:
+        """R2: of the 96 samples of a day, the agents counted as Premium and as Standard."""
+        found = usage.intervals(self.facts(customer), "agent-sessions", last_day_used, settings.longest_open)
+        return usage.counts_of_samples(found, day)
+
+    def minutes(
+        self, customer: str, day: date, last_day_used: date, settings: Settings = CHOSEN
+    ) -> dict[datetime, int]:
+        """R8: the distinct contacts that touch each clock minute of a day (minutes without any left out)."""
+        legs = usage.intervals(self.facts(customer), "ivr-legs", last_day_used, settings.longest_open)
+        return {minute: len(each) for minute, each in usage.contacts_of_minutes(legs, day).items()}
 
     def open_too_long(self, customer: str, last_day_used: date, settings: Settings = CHOSEN) -> list[Fact]:
         """Records without an end that would have lasted longer than `longest_open`."""
@@ -167,16 +191,34 @@ class World:
         *,
         until: date | None = None,
         service: str | None = None,
-        settings: Settings = CHOSEN,
+        settings: Settings | None = None,
     ) -> list[dict[str, Any]]:
         """The invoices of a cycle as `run_billing --format json` prints drafts: wholesale, then retail where
         the customer has a retail price book; with `price_book`, the one priced by that book only."""
         of_customer = self.customer(customer)
         cycle, its_service = money.invoiced_cycle(of_customer, cycle_first, service)
-        charged = money.charges(of_customer, self.facts(customer), cycle, its_service, until, settings)
+        charged = self.charges(customer, cycle, its_service, until, settings)
         found = []
-        for ref, retail in ((of_customer.partner.price_book, False), (of_customer.retail_price_book, True)):
-            if ref is not None and price_book in (None, ref):
-                book = self.portfolio.price_books[ref]
-                found += money.invoice(of_customer, cycle, charged, book, retail=retail)
+        for book, retail in self.price_books(customer):
+            lines = money.priced(charged, book)
+            if lines and price_book in (None, book.ref):  # "without lines there is no invoice"
+                found.append(money.invoice(of_customer, cycle, lines, book, retail=retail))
         return found
+
+    def charges(
+        self,
+        customer: str,
+        cycle: Cycle,
+        service: str,
+        until: date | None = None,
+        settings: Settings | None = None,
+    ) -> list[money.Charge]:
+        """All that a cycle's invoice charges."""
+        billed = self._billed(customer, cycle, until, settings) if service == CONTACT_CENTRE else {}
+        return money.charges(self.customer(customer), self.facts(customer), cycle, service, until, billed)
+
+    def price_books(self, customer: str) -> list[tuple[PriceBook, bool]]:
+        """By which prices: the partner's book for the provider's paper, the retail book (True) for the partner's."""
+        of_customer = self.customer(customer)
+        refs = ((of_customer.partner.price_book, False), (of_customer.retail_price_book, True))
+        return [(self.portfolio.price_books[ref], retail) for ref, retail in refs if ref is not None]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-from collections import Counter
-from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from apps.core.tenancy import PROVIDER, scope
 from apps.subscriptions.services import import_portfolio
-from apps.usage.domain.records import KINDS_OF_FILE
-from tests.conftest import NOW, SAMPLE, import_file
-from tests.oracle import CONTACT_CENTRE, World
-from tests.oracle.strategies import Month, months, untils  # noqa: F401
+from tests.conftest import SAMPLE, import_file
+from tests.oracle import World
+from tests.oracle.strategies import Month, at_once, months
+from tests.soak.comparison import Comparison
 
 AUGUST = SAMPLE / "bank-august"
 
@@ -68,61 +65,12 @@ def test_the_real_august_agrees_in_every_figure_and_every_line() -> None:
     assert drafts("C-200", date(1999, 8, 1))[0]["total"] == "5187.45"
 
 
-def write_files(month: Month, folder: Path) -> list[tuple[str, str, Path]]:
-    """The month's rows as CSV files, split wherever kind or source changes, so that the order of arrival stays."""
-    files: list[tuple[str, str, Path]] = []
-    writer: Any = None
-    before: tuple[str, str] | None = None
-    handles = []
-    for row in month.records:
-        key = (row["kind"], row.get("source") or "import")
-        if key != before:
-            before, path = key, folder / f"{len(files)}.csv"
-            files.append((*key, path))
-            handle = path.open("w", encoding="utf-8", newline="")
-            handles.append(handle)
-            columns = [*KINDS_OF_FILE[key[0]].columns, "customer"]
-            writer = csv.DictWriter(handle, columns, extrasaction="ignore", restval="")
-            writer.writeheader()
-        writer.writerow(row)
-    for handle in handles:
-        handle.close()
-    return files
-
-
-@pytest.fixture
-def imported(db: None, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Month], Counter[str]]:
-    """Import a month through the services; returns the outcomes."""
-
-    def run(month: Month) -> Counter[str]:
-        with scope(PROVIDER):
-            import_portfolio(text=json.dumps(month.portfolio), by="test")
-        outcomes: Counter[str] = Counter()
-        for kind, source, path in write_files(month, tmp_path_factory.mktemp("month")):
-            outcomes.update(import_file(kind, path, source=source).counts())
-        return outcomes
-
-    return run
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(month=months(("agent-sessions", "ivr-legs", "wfo-sessions")))
-def test_random_months_agree_in_every_figure_and_every_line(
-    month: Month, imported: Callable[[Month], Counter[str]]
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(together=st.lists(months(settings=True), min_size=6, max_size=6))
+def test_random_customers_agree_in_every_figure_and_every_line(
+    together: list[Month], db: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    world = World(month.portfolio, month.records, now=NOW)
-    customer = month.customer
+    """300 customers, six at a time in one database."""
     with transaction.atomic():
-        outcomes = imported(month)
-        expected = world.outcomes()
-        assert +outcomes == Counter({name: expected[name] for name in expected if expected[name]})
-        for cycle in world.cycles(customer, CONTACT_CENTRE, until=month.busy[-1]):
-            if not any(cycle.first <= day <= cycle.last for day in month.busy):
-                continue
-            middle = cycle.first + (cycle.last - cycle.first) // 2
-            for until in (None, middle):
-                assert daily_detail(customer, cycle.first, until) == world.daily_detail_csv(
-                    customer, cycle.first, until
-                )
-            assert drafts(customer, cycle.first) == world.invoice(customer, cycle.first)
+        Comparison([at_once(month) for month in together], tmp_path_factory.mktemp("months")).live()
         transaction.set_rollback(True)

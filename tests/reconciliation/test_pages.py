@@ -523,7 +523,7 @@ def test_the_number_of_queries_is_small_and_always_the_same(
         (bob, CSV),
     ]
     before = [count(*each) for each in addresses]
-    assert max(before) <= 20
+    assert max(before) <= 22
     enter(
         portfolio(
             partner(

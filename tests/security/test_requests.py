@@ -12,7 +12,7 @@ from django.test import Client
 from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.models import Invoice
 from apps.subscriptions.models import SurgeChange
-from tests.security.routes import Route, all_routes
+from tests.security.routes import OF_NO_TENANT, Route, all_routes
 from tests.security.world import OPEN_CYCLE, World
 
 # What pages read from their addresses. A page that reads more says so here.
@@ -21,6 +21,17 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "api:customers": ("page", "page_size", "q", "partner", "status"),
     "api:daily-detail": ("cycle", "until", "family"),
     "api:invoices": ("page", "page_size", "q", "customer", "status", "kind", "period"),
+    "api:what-if": (
+        *("cycle", "premium", "standard", "wfo", "ports"),
+        *("since", "surge", "price", "retail_price"),
+    ),
+    "api:customer-unentitled": ("page", "page_size"),
+    "api:open-records": ("page", "page_size"),
+    "api:runs": ("page", "page_size"),
+    "api:unentitled": ("page", "page_size"),
+    "api:voice": ("cycle", "until"),
+    "api:proof": ("cycle", "until", "day", "usage_type"),
+    "api:billed-proof": ("cycle", "until"),
     "dashboard:customers": (*LISTS, "partner"),
     "dashboard:customers-csv": (*LISTS, "partner"),
     "invoicing:draft": ("cycle",),
@@ -30,16 +41,23 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "reconciliation:current": ("cycle", "subscription", "family"),
     "reconciliation:daily-detail": ("cycle", "subscription", "family", "org", "sort", "page"),
     "reconciliation:daily-detail-csv": ("cycle", "subscription", "family"),
-    "subscriptions:surge-preview": ("percentage",),
-    "subscriptions:voice": ("page",),
+    "reconciliation:proof": ("cycle", "subscription", "day", "type", "figure"),
+    "reconciliation:billed-proof": ("cycle", "subscription"),
+    "reconciliation:run": ("page",),
+    "reconciliation:runs": ("page",),
+    "reconciliation:surge-preview": ("percentage",),
+    "reconciliation:unentitled": ("page", "open-page"),
+    "reconciliation:voice": ("page", "cycle", "subscription"),
+    "reconciliation:voice-csv": ("cycle", "subscription"),
+    "subscriptions:offer": ("page",),
     "account_login": ("next",),
     "health": ("require",),
 }
 FOR_ANY = ["\x00", "é\u202e\U0001f600' OR 1=1 --" + "x" * 10_000]
 FOR_DAYS = ["0001-01-01", "9999-12-31", "2024-06-09T00:00"]
 FOR_NUMBERS = ["9" * 40, "-1"]
-DAYS = {"cycle", "until", "period"}
-NUMBERS = {"page", "page_size", "percentage", "tries"}
+DAYS = {"cycle", "until", "day", "period", "since"}
+NUMBERS = {"page", "open-page", "page_size", "percentage", "tries", "premium", "surge"}
 # Sent as bytes: arrays, what is no UTF-8, what is half encoded, and many of nothing.
 QUERIES = [
     "page[]=1&cycle[]=x&q[$ne]=1&page=1&page=2&page=x",
@@ -64,7 +82,8 @@ REFS = [
 def values(world: World) -> dict[str, object]:
     with scope(world.people["bob"].scope):
         number = Invoice.objects.filter(seller="partner").values_list("number", flat=True)[0]
-    return {"ref": "C-100", "number": number, "first_day": OPEN_CYCLE, "uidb36": "1", "key": "x"}
+    days_and_types = {"first_day": OPEN_CYCLE, "usage_type": "standard-named"}
+    return {"ref": "C-100", "number": number, **days_and_types, **OF_NO_TENANT, "uidb36": "1", "key": "x"}
 
 
 def routes() -> list[Route]:

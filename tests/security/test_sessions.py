@@ -22,7 +22,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.core.tenancy import PROVIDER, scope
-from tests.security.routes import all_routes
+from tests.security.routes import OF_NO_TENANT, all_routes
 from tests.security.world import OPEN_CYCLE, World
 
 PASSWORD = "correct horse battery"
@@ -90,7 +90,15 @@ def test_signing_out_takes_a_post_with_a_token(browser_of: Callable[..., Client]
 
 
 def test_every_post_needs_a_token(world: World, browser_of: Callable[..., Client]) -> None:
-    values = {"ref": "C-100", "number": "x", "first_day": OPEN_CYCLE, "uidb36": "1", "key": "set-password"}
+    days_and_types = {"first_day": OPEN_CYCLE, "usage_type": "standard-named"}
+    values = {
+        "ref": "C-100",
+        "number": "x",
+        **days_and_types,
+        **OF_NO_TENANT,
+        "uidb36": "1",
+        "key": "set-password",
+    }
     foreign: list[dict[str, str]] = [{"origin": "https://evil.example"}, {"referer": "https://evil.example/"}]
     for name, headers in (("", [{}]), ("dana", [{}, *foreign])):
         browser = browser_of(name, enforce_csrf_checks=True)

@@ -18,22 +18,34 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Role as UserRole
 from apps.accounts.models import User
+from apps.catalogue.models import Offer
 from apps.core.tenancy import PROVIDER, Role, scope
 from apps.invoicing.models import Invoice
 from apps.invoicing.services import issue_invoices
 from apps.organisations.models import Customer
 from apps.organisations.selectors import UnknownCustomer
 from apps.organisations.services import describe_organisation
+from apps.reconciliation.models import Run
 from apps.reconciliation.services import reconcile_customer
 from apps.subscriptions.models import SurgeChange
 from apps.subscriptions.services import change_surge, import_portfolio
 from apps.usage.models import Interval
 from apps.usage.services import import_usage
-from tests.security.routes import OF_TENANTS, Route, Target, all_routes, targets_of, targets_seen_by
+from tests.security.routes import (
+    OF_NO_TENANT,
+    OF_TENANTS,
+    OF_THE_PROVIDER,
+    ONLY_POSTED_TO,
+    Route,
+    Target,
+    all_routes,
+    targets_of,
+    targets_seen_by,
+)
 from tests.security.world import OPEN_CYCLE, TODAY, Party, World
 
 # Parameters of addresses that name nothing of a tenant.
-OTHER_PARAMETERS = {"first_day", "uidb36", "key"}
+OTHER_PARAMETERS = {"first_day", "usage_type", "uidb36", "key", *OF_NO_TENANT}
 # Addresses for everybody: signing in, and whether the portal works.
 OPEN_TO_ALL = {
     "account_inactive",
@@ -135,7 +147,7 @@ def test_what_is_ones_own_is_there(world: World, browser_of: Callable[..., Clien
     for party in (world.home, world.strange):
         for target in targets_seen_by(reader, party)[:: 1 if reader.role is Role.CUSTOMER else 3]:
             for route in tenants_routes(target):
-                if route.name == "subscriptions:surge-preview" and name != "dana":
+                if route.name == "reconciliation:surge-preview" and name != "dana":
                     continue
                 answer = browser.get(route.address(target.values))
                 assert answer.status_code in (200, 302), route.name
@@ -214,7 +226,7 @@ def test_another_customers_subscription_is_none(world: World, browser_of: Callab
 def test_nobody_without_signing_in_gets_anything(world: World, browser_of: Callable[..., Client]) -> None:
     browser = browser_of("")
     targets = [*targets_of(world.home)[:1], *targets_of(world.home)[-1:]]
-    values = {**targets[0].values, **targets[1].values, "uidb36": "1", "key": "x"}
+    values = {**targets[0].values, **targets[1].values, **OF_NO_TENANT, "uidb36": "1", "key": "x"}
     for route in all_routes():
         for method in METHODS:
             answer = getattr(browser, method)(route.address(values))
@@ -229,9 +241,46 @@ def test_nobody_without_signing_in_gets_anything(world: World, browser_of: Calla
 
 
 CHANGES = {
-    "subscriptions:voice": {"percentage": "99", "reason": "mine now"},
+    "reconciliation:voice": {"percentage": "99", "reason": "mine now"},
     "invoicing:draft": {},
 }
+
+
+PROVIDERS_CHANGES: dict[str, dict[str, str]] = {
+    "reconciliation:run-cancel": {},
+    "reconciliation:run-retry": {"customer": "C-100"},
+    "reconciliation:runs": {},
+    "subscriptions:offer": {
+        "billed_peak": "combined_day",
+        "ivr_peak": "instant",
+        "longest_open_hours": "1",
+        "reason": "mine now",
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["alice", "ann", "bob", "rita", "erin", "charlie", "sven"])
+def test_what_is_of_the_provider_does_not_exist_for_others(
+    world: World, browser_of: Callable[..., Client], name: str
+) -> None:
+    browser = browser_of(name)
+    with scope(PROVIDER):
+        run = Run.objects.latest("pk")
+        before = (Run.objects.count(), run.items.count(), Offer.objects.get(code="A-FLEX-3-CC").ivr_peak)
+    routes = {route.name: route for route in all_routes() if route.name in OF_THE_PROVIDER}
+    assert routes.keys() == set(OF_THE_PROVIDER)
+    is_support = world.people[name].is_provider
+    for route_name, route in routes.items():
+        address = route.address({**OF_NO_TENANT, "run_id": run.pk})
+        changes = PROVIDERS_CHANGES.get(route_name)
+        if route_name not in ONLY_POSTED_TO:
+            assert browser.get(address).status_code == (200 if is_support else 404), route_name
+        if changes is not None:
+            assert browser.post(address, changes).status_code == (403 if is_support else 404), route_name
+    with scope(PROVIDER):
+        run.refresh_from_db()
+        after = (Run.objects.count(), run.items.count(), Offer.objects.get(code="A-FLEX-3-CC").ivr_peak)
+    assert (after, run.finished_at) == (before, None)
 
 
 @pytest.mark.parametrize("name", ["alice", "ann", "bob", "rita", "erin", "charlie", "sven"])
@@ -260,14 +309,14 @@ def test_nothing_else_takes_a_post(world: World, browser_of: Callable[..., Clien
     """A new page that changes something must be thought of here."""
     browser = browser_of("dana")
     first, last = targets_of(world.home)[0], targets_of(world.home)[-1]
-    values = {**first.values, **last.values, "uidb36": "1", "key": "x"}
+    values = {**first.values, **last.values, **OF_NO_TENANT, "uidb36": "1", "key": "x"}
     taking = {
         route.name
         for route in all_routes()
         if "POST" in browser.options(route.address(values)).headers.get("Allow", "")
     }
 
-    assert {name for name in taking if not name.startswith("account_")} == set(CHANGES)
+    assert {name for name in taking if not name.startswith("account_")} == {*CHANGES, *PROVIDERS_CHANGES}
 
 
 def test_usage_for_somebody_elses_customer_is_usage_for_nobody(world: World, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from apps.usage.services import import_usage
 TODAY = date(2024, 8, 20)
 ISSUED_CYCLE, OPEN_CYCLE = date(2024, 6, 9), date(2024, 7, 9)
 SKUS = ("A-FLEX-WCC-P-N", "A-FLEX-WCC-S-N", "A-FLEX-WCC-IVR")
+DIGITAL_SKU = "A-CHAN-U-SMS-INTL"
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,8 @@ def _books(word: str, wholesale: str, retail: str) -> list[dict[str, Any]]:
             "ref": f"{word}-{name}",
             "currency": "USD",
             "prices": [
-                {"sku": sku + suffix, "unit_price": price, "discount_pct": "0", "from": "2024-01-01"}
-                for sku in SKUS
-                for suffix in ("", "-O")
+                {"sku": sku, "unit_price": price, "discount_pct": "0", "from": "2024-01-01"}
+                for sku in (*SKUS, *(f"{sku}-O" for sku in SKUS), DIGITAL_SKU)
             ],
         }
         for name, price in (("wholesale", wholesale), ("retail", retail))
@@ -133,7 +133,15 @@ def _partner(ref: str, word: str, customers: tuple[str, ...]) -> dict[str, Any]:
                             {"sku": "A-FLEX-WCC-S-N", "quantity": 2},
                             {"sku": "A-FLEX-WCC-IVR", "quantity": 1},
                         ],
-                    }
+                    },
+                    {
+                        "number": f"Dig-{word}-{customer}",
+                        "offer": "A-WEBEX-CONNECT",
+                        "starts_on": ISSUED_CYCLE.isoformat(),
+                        "bill_day": 9,
+                        "licence_model": None,
+                        "lines": [{"sku": DIGITAL_SKU, "quantity": 1}],
+                    },
                 ],
             }
             for customer in customers
@@ -184,20 +192,26 @@ def _people(home: Party, strange: Party) -> dict[str, User]:
 
 
 def _usage(folder: Path, party: Party, customer: Customer, *, again: bool = False) -> None:
-    """Four agents and two contacts that the partner sends; again: days that wait, a conflict and a row kept aside."""
+    """Four agents, two contacts and some messages that the partner sends.
+
+    Again: days that wait, a conflict, a row kept aside, and an agent too late for the invoice.
+    """
     month = "07" if again else "06"
     sessions = ["record_id,agent_id,licence,started_at,ended_at"]
     legs = ["record_id,contact_id,started_at,ended_at"]
+    messages = ["record_id,sku,quantity,occurred_at"]
     for number in range(4):
         name = f"{party.word}-{customer.ref}-{number}"
         sessions.append(f"{name}-{month},{name},standard,2024-{month}-12T08:00:00Z,2024-{month}-12T16:00:00Z")
         legs.append(f"leg-{name}-{month},contact-{name},2024-{month}-12T10:00:00Z,2024-{month}-12T10:09:00Z")
+        messages.append(f"sms-{name}-{month},{DIGITAL_SKU},{number + 1},2024-{month}-12T11:00:00Z")
     if again:
         name = f"{party.word}-{customer.ref}-0"
         sessions.append(f"{name}-06,{name},premium,2024-06-12T08:00:00Z,2024-06-12T17:00:00Z")
+        sessions.append(f"{name}-late,{name}-late,standard,2024-06-12T08:00:00Z,2024-06-12T17:00:00Z")
         sessions.append(f"{name}-aside,{name},standard,no day at all,2024-07-12T16:00:00Z")
     sender = Scope(DatabaseRole.PARTNER, party.partner.pk)
-    for kind, lines in (("agent-sessions", sessions), ("ivr-legs", legs)):
+    for kind, lines in (("agent-sessions", sessions), ("ivr-legs", legs), ("digital-usage", messages)):
         path = folder / f"{kind}-{customer.ref}-{month}.csv"
         path.write_text("\n".join(lines) + "\n")
         import_usage(

@@ -19,7 +19,7 @@ from apps.catalogue.domain.kinds import Service
 from apps.catalogue.models import BookPrice, CustomerTerms, PartnerTerms, PriceBook
 from apps.organisations.models import Customer, Partner
 from apps.subscriptions.domain.portfolio import PortfolioError, read_portfolio
-from apps.subscriptions.models import StaleSpan, Subscription, SubscriptionLine, SurgeChange
+from apps.subscriptions.models import LateChange, StaleSpan, Subscription, SubscriptionLine, SurgeChange
 from apps.subscriptions.selectors import cycles_of, list_lines, surge_basis_points
 from apps.subscriptions.services import (
     Imported,
@@ -32,6 +32,7 @@ from tests.factories.portfolios import (
     IVR,
     PREMIUM,
     STANDARD,
+    UNIT_PRICES,
     Part,
     customer,
     digital,
@@ -55,12 +56,14 @@ STORED: list[type[Model]] = [
     SubscriptionLine,
     SurgeChange,
     StaleSpan,
+    LateChange,
     AuditEntry,
 ]
 
 
-def run(file: Any) -> Imported:
-    return import_portfolio(text=json.dumps(file) if isinstance(file, dict | list) else file, by="test")
+def run(file: Any, *, late: bool = False) -> Imported:
+    text = json.dumps(file) if isinstance(file, dict | list) else file
+    return import_portfolio(text=text, by="test", late=late)
 
 
 def everything() -> dict[str, list[dict[str, Any]]]:
@@ -103,7 +106,7 @@ def stored(as_provider: None) -> Imported:
 def test_a_portfolio_makes_all_that_it_names(stored: Imported) -> None:
     assert dict(stored.created) == {
         "price_books": 2,
-        "prices": 15,
+        "prices": len(UNIT_PRICES) + 1,
         "partners": 1,
         "terms": 2,
         "customers": 2,
@@ -646,24 +649,24 @@ def sub_2(*lines: Part, **fields: Any) -> Part:
     return portfolio_of(subscription("Sub-2", *lines, **wanted))
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (sub_1(line(PREMIUM, 6)), f"{PREMIUM} of Sub-1 on 2024-06-09"),
-        (sub_1(line(PREMIUM, 2, first="2024-07-01")), f"{PREMIUM} of Sub-1 on 2024-07-01"),
-        (sub_1(line(PREMIUM, 2, first="2024-07-09")), f"{PREMIUM} of Sub-1 on 2024-07-09"),
-        (sub_1(line(IVR, 4, first="2024-07-08")), f"{IVR} of Sub-1 on 2024-07-08"),
-        (sub_1(line(STANDARD, 20, last="2024-07-08")), f"{STANDARD} of Sub-1 on 2024-07-09"),
-        (sub_1(ends_on="2024-06-30"), "Sub-1 on 2024-07-01"),
-        (sub_1(bill_day=15), "Sub-1 on "),
-        (sub_2(ends_on="2024-07-12"), f"{STANDARD} of Sub-2 on "),
-        (sub_2(bill_day=1), f"{STANDARD} of Sub-2 on "),
-        (
-            portfolio_of(subscription("Sub-3", line(PREMIUM, 1), starts_on="2024-07-09", bill_day=9)),
-            f"{PREMIUM} of Sub-3 on 2024-07-09",
-        ),
-    ],
-)
+INVOICED: list[tuple[Part, str]] = [
+    (sub_1(line(PREMIUM, 6)), f"{PREMIUM} of Sub-1 on 2024-06-09"),
+    (sub_1(line(PREMIUM, 2, first="2024-07-01")), f"{PREMIUM} of Sub-1 on 2024-07-01"),
+    (sub_1(line(PREMIUM, 2, first="2024-07-09")), f"{PREMIUM} of Sub-1 on 2024-07-09"),
+    (sub_1(line(IVR, 4, first="2024-07-08")), f"{IVR} of Sub-1 on 2024-07-08"),
+    (sub_1(line(STANDARD, 20, last="2024-07-08")), f"{STANDARD} of Sub-1 on 2024-07-09"),
+    (sub_1(ends_on="2024-06-30"), "Sub-1 on 2024-07-01"),
+    (sub_1(bill_day=15), "Sub-1 on "),
+    (sub_2(ends_on="2024-07-12"), f"{STANDARD} of Sub-2 on "),
+    (sub_2(bill_day=1), f"{STANDARD} of Sub-2 on "),
+    (
+        portfolio_of(subscription("Sub-3", line(PREMIUM, 1), starts_on="2024-07-09", bill_day=9)),
+        f"{PREMIUM} of Sub-3 on 2024-07-09",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), INVOICED)
 def test_R13_a_change_of_an_invoiced_day_is_refused_and_names_the_line(
     invoiced: Customer, change: Part, said: str
 ) -> None:
@@ -673,6 +676,71 @@ def test_R13_a_change_of_an_invoiced_day_is_refused_and_names_the_line(
     assert said in str(refused.value)
     assert "would change days already invoiced" in str(refused.value)
     assert everything() == before
+
+
+SUB_1 = "partners[0].customers[0].subscriptions[0]"
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "said"),
+    [
+        (
+            sub_1(line(STANDARD, 20), line(PREMIUM, 6)),
+            f"{SUB_1}.lines[1]: {PREMIUM} of Sub-1 on 2024-06-09",
+            "6 instead of 5",
+        ),
+        (sub_1(ends_on="2024-06-30"), f"{SUB_1}: {PREMIUM} of Sub-1 on 2024-07-01", "0 instead of 5"),
+        (sub_2(bill_day=16), f"{SUB_1}: {STANDARD} of Sub-2 on 2024-06-15", "another period is charged"),
+    ],
+)
+def test_R13_the_refusal_names_the_place_the_line_the_day_and_what_it_would_be(
+    invoiced: Customer, change: Part, place: str, said: str
+) -> None:
+    with pytest.raises(PortfolioRefused) as refused:
+        run(change)
+    assert str(refused.value) == (
+        f"{place} would change days already invoiced (to 2024-07-09): {said}; entered with --late, the difference"
+        " becomes an adjustment"
+    )
+
+
+@pytest.mark.parametrize("change", [change for change, _said in INVOICED])
+def test_R13_entered_late_a_change_of_an_invoiced_day_is_stored_and_waits_for_the_next_invoice(
+    invoiced: Customer, change: Part
+) -> None:
+    outcome = run(change, late=True)
+    assert sum(outcome.created.values()) + sum(outcome.changed.values()) >= 1
+    assert [each.closed.first_day for each in LateChange.objects.all()] == [date(2024, 6, 9)]
+    trail = AuditEntry.objects.filter(action="invoiced_days.changed")
+    assert {(entry.by, entry.reason, entry.customer) for entry in trail} == {("test", "late", invoiced)}
+    after = everything()
+    again = run(change, late=True)
+    assert (dict(again.created), dict(again.changed)) == ({}, {})
+    assert everything() == after
+
+
+def test_R13_late_is_what_touches_invoiced_days_and_nothing_else(invoiced: Customer) -> None:
+    run(sub_1(line(PREMIUM, 2, first="2024-07-10")), late=True)
+    run(portfolio_of(subscription("Sub-0", starts_on="2023-01-01")), late=True)
+    run(portfolio(books=[price_book("book", price(PREMIUM, "101.00", first="2024-07-10"))]), late=True)
+    assert not LateChange.objects.exists()
+
+
+def test_R13_the_licence_model_of_an_invoiced_primary_is_refused_unless_late(as_provider: None) -> None:
+    run(portfolio_of(subscription("Sub-1", starts_on="2024-01-09", bill_day=9)))
+    known = Customer.objects.get(ref="C-1")
+    first = cycles_of(known, Service.CONTACT_CENTRE, until=date(2024, 1, 9))[0]
+    close_cycle(customer=known, service=Service.CONTACT_CENTRE, cycle=first, inputs_hash="", snapshot={})
+    concurrent = portfolio_of(subscription("Sub-1", starts_on="2024-01-09", bill_day=9, model="concurrent"))
+    with pytest.raises(PortfolioRefused, match=r"Sub-1 on 2024-01-09 .* concurrent instead of .* named"):
+        run(concurrent)
+    run(concurrent, late=True)
+    assert LateChange.objects.count() == 1
+    other_service = digital("Sub-1", starts_on="2024-01-09", bill_day=9)
+    with pytest.raises(
+        PortfolioRefused, match=r"would change days already invoiced .*: A-WEBEX-CONNECT instead"
+    ):
+        run(portfolio_of(other_service), late=True)
 
 
 @pytest.mark.parametrize(
@@ -698,7 +766,7 @@ def test_R13_a_change_after_the_invoiced_days_is_stored(invoiced: Customer, chan
         ([price(PREMIUM, "100.00", discount="1")], True),
         ([price(PREMIUM, "101.00", first="2024-07-09")], True),
         ([price(PREMIUM, "101.00", first="2024-07-10")], False),
-        ([price("A-WXCN-PRM-AUTOINT", "101.00", first="2020-01-01")], False),
+        ([price("A-INTL-NUM-PROV", "101.00", first="2020-01-01")], False),
     ],
 )
 def test_R13_a_price_that_an_invoice_used_is_not_changed(
@@ -709,9 +777,25 @@ def test_R13_a_price_that_an_invoice_used_is_not_changed(
         assert dict(run(file).created) == {"prices": 1}
         return
     with pytest.raises(
-        PortfolioRefused, match=r"price_books\[0\]\.prices\[0\]: the price of .* already invoiced"
+        PortfolioRefused, match=r"price_books\[0\]\.prices\[0\]: the price of .* already invoiced .*--late"
     ):
         run(file)
+    run(file, late=True)
+    assert [each.closed.first_day for each in LateChange.objects.all()] == [date(2024, 6, 9)]
+    newest = AuditEntry.objects.first()
+    assert newest is not None
+    assert (newest.action[:6], newest.reason) == ("price.", "late")
+
+
+@pytest.mark.parametrize(("named", "value"), [("tax_rate_pct", "25"), ("payment_terms_days", 14)])
+def test_tax_and_payment_terms_need_a_price_book(as_provider: None, named: str, value: Any) -> None:
+    without = portfolio(partner("P-1", price_book=None, **{named: value}))
+    with pytest.raises(PortfolioRefused, match=rf"^partners\[0\]\.{named}: P-1 has no price book yet"):
+        run(without)
+    assert not Partner.objects.exists()
+    run(portfolio(partner("P-1")))
+    run(without)
+    assert str(getattr(PartnerTerms.objects.get(), named)).startswith(str(value))
 
 
 def test_R13_a_price_that_only_strangers_were_invoiced_by_does_not_stand_in_the_way(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -17,6 +17,14 @@ class Price:
     valid_from: date
     unit_price: Decimal
     discount_pct: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrice:
+    """Another price for a SKU, whatever the day; without ``discount_pct`` each day's discount stays."""
+
+    unit_price: Decimal
+    discount_pct: Decimal | None = None
 
 
 class MissingPriceError(LookupError):
@@ -54,3 +62,19 @@ class PriceList:
         if position == 0:
             raise MissingPriceError(sku, day)
         return prices[position - 1]
+
+    def changed(self, prices: Mapping[str, NewPrice]) -> PriceList:
+        """The same list with other prices for some SKUs; one that had no price has the new one on every day."""
+        changed = {
+            sku: [
+                Price(
+                    sku,
+                    price.valid_from,
+                    new.unit_price,
+                    price.discount_pct if new.discount_pct is None else new.discount_pct,
+                )
+                for price in self._by_sku.get(sku) or [Price(sku, date.min, new.unit_price, Decimal(0))]
+            ]
+            for sku, new in prices.items()
+        }
+        return PriceList(self.currency, self._by_sku | changed)

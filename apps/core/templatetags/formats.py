@@ -86,3 +86,9 @@ def moment(value: datetime | None) -> str | SafeString:
     if value is None:
         return ""
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), formatting.moment(value))
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """``{{ progress.seconds|duration }}``: ``3 min 12 s``."""
+    return formatting.duration(seconds)

@@ -1,10 +1,11 @@
-"""Addresses of the API of invoices."""
+"""Addresses of the API of invoices, and of what cycles would come to."""
 
 from django.urls import path
 
-from apps.invoicing.api.views import InvoiceDetailView, InvoiceListView
+from apps.invoicing.api.views import InvoiceDetailView, InvoiceListView, WhatIfView
 
 urlpatterns = [
     path("invoices/", InvoiceListView.as_view(), name="invoices"),
     path("invoices/<str:number>/", InvoiceDetailView.as_view(), name="invoice"),
+    path("customers/<str:ref>/what-if/", WhatIfView.as_view(), name="what-if"),
 ]

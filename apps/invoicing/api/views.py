@@ -1,4 +1,4 @@
-"""The API of issued invoices, in the form of formats.md. Read only."""
+"""The API of issued invoices, in the form of formats.md, and of what cycles would come to. Read only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from apps.invoicing.filters import InvoiceFilter
 from apps.invoicing.models import Invoice
 from apps.invoicing.selectors import visible_invoices
 from apps.invoicing.services import as_printed
+from apps.invoicing.whatif import visible_sides, what_if
+from apps.invoicing.whatif_export import what_if_json
+from apps.invoicing.whatif_form import WhatIfForm
+from apps.organisations.guards import visible_customer
 from apps.reconciliation.api.pagination import Pages
 
 
@@ -42,3 +46,24 @@ class InvoiceDetailView(APIView):
         if invoice is None:
             raise NotFound
         return Response(as_printed(invoice, list(invoice.lines.all())))
+
+
+class WhatIfView(APIView):
+    """``GET /api/v1/customers/<ref>/what-if/?cycle=&premium=&standard=&wfo=&ports=&since=&surge=&price=&retail_price=``
+
+    The cycles that start on the days ``cycle``, as they are and as they would be. Nothing is changed.
+    """
+
+    def get(self, request: Request, ref: str) -> Response:
+        customer = visible_customer(ref)
+        form = WhatIfForm(request.query_params, sides=visible_sides(customer))
+        if not form.is_valid():
+            raise ValidationError({name: [*map(str, problems)] for name, problems in form.errors.items()})
+        answer = what_if(
+            customer,
+            form.cleaned_data["cycle"],
+            form.changes,
+            today=timezone.now().date(),
+            prices=form.prices,
+        )
+        return Response(what_if_json(answer))

@@ -18,12 +18,16 @@ _ORDER = {kind: position for position, kind in enumerate(ChargeKind)}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A charge with its price and what it comes to, rounded once."""
+    """A charge with its price and what it comes to, rounded once.
+
+    An adjustment has ``original_period``, the period that it corrects, and ``corrects``, the key of that paper.
+    """
 
     charge: Charge
     price: Price
     amount: Decimal
     original_period: Period | None = None
+    corrects: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +60,25 @@ def price_charges(charges: Iterable[Charge], prices: PriceList) -> list[Line]:
     Raises:
         MissingPriceError: a SKU has no price on the day that counts.
     """
-    lines = [
+    return in_order(
         Line(charge, price, line_amount(charge, price, prices.currency))
         for charge in charges
         if charge.quantity
         for price in (prices.on(charge.sku, charge.price_day),)
-    ]
-    return sorted(lines, key=_place)
+    )
 
 
-def _place(line: Line) -> tuple[str, int, str, date]:
-    """By subscription, then overage, usage, recurring, other, then SKU, then first day."""
-    charge = line.charge
-    return (charge.subscription, _ORDER[charge.kind], charge.sku, charge.period.first)
+def in_order(lines: Iterable[Line]) -> list[Line]:
+    """By subscription, then overage, usage, recurring, other, then SKU, then first day; else as they come."""
+    return sorted(
+        lines,
+        key=lambda line: (
+            line.charge.subscription,
+            _ORDER[line.charge.kind],
+            line.charge.sku,
+            line.charge.period.first,
+        ),
+    )
 
 
 def add_up(lines: Sequence[Line], *, tax_rate_pct: Decimal, currency: str) -> Totals:

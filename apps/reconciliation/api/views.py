@@ -70,9 +70,9 @@ class DailyDetailView(APIView):
 
     def get(self, request: Request, ref: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
-        first_day, until = _day(request, "cycle"), _day(request, "until")
+        first_day, until = read_day(request, "cycle"), read_day(request, "until")
         family = _family(request)
-        cycle = _cycle(customer, first_day, today=today)
+        cycle = chosen_cycle(customer, first_day, today=today)
         figures = get_figures(customer, cycle, today=today, until=until)
         return Response(
             {
@@ -85,7 +85,12 @@ class DailyDetailView(APIView):
         )
 
 
-def _cycle(customer: Customer, first_day: date | None, *, today: date) -> Cycle:
+def chosen_cycle(customer: Customer, first_day: date | None, *, today: date) -> Cycle:
+    """The cycle that starts on ``first_day``; without one the newest with usage.
+
+    Raises:
+        NotFound, NoSuchCycle: there is none.
+    """
     if first_day is None:
         newest = newest_cycle_with_usage(customer, list_available_cycles(customer, today=today))
         if newest is None:
@@ -96,7 +101,12 @@ def _cycle(customer: Customer, first_day: date | None, *, today: date) -> Cycle:
     return cycle_starting(customer, first_day, today=today, service=Service.CONTACT_CENTRE)
 
 
-def _day(request: Request, name: str) -> date | None:
+def read_day(request: Request, name: str) -> date | None:
+    """A day that the address names, None where it names none.
+
+    Raises:
+        ValidationError: what stands there is no day.
+    """
     text = request.query_params.get(name)
     if not text:
         return None

@@ -5,7 +5,7 @@ Times are whole microseconds since 1970-01-01 UTC. Intervals are half-open; one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -20,6 +20,7 @@ Bool = NDArray[np.bool_]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_BLOCK = 2**14
 
 
 def microseconds(moment: datetime) -> int:
@@ -68,8 +69,8 @@ class Intervals:
             premium=np.fromiter((row[3] for row in rows), np.bool_, len(rows)),
         )
 
-    def take(self, chosen: Bool | Int64) -> Intervals:
-        """Those that ``chosen`` picks, as a mask or as positions."""
+    def take(self, chosen: Bool | Int64 | slice) -> Intervals:
+        """Those that ``chosen`` picks, as a mask, as positions or as a slice (then without copying)."""
         return Intervals(self.actor[chosen], self.start[chosen], self.end[chosen], self.premium[chosen])
 
     def within(self, first: int, last: int) -> Intervals:
@@ -81,55 +82,67 @@ class Intervals:
             found.actor, np.maximum(found.start, first), np.minimum(found.end, last), found.premium
         )
 
-    def slots(self, first: int, width: int) -> tuple[Int64, Int64]:
-        """The first and the last slot (``width`` microseconds each, counted from ``first``) that each one touches.
 
-        An end that falls on the edge of a slot does not touch the next; a moment touches its slot.
-        """
-        last_moment = np.maximum(self.start, self.end - 1)
-        return (self.start - first) // width, (last_moment - first) // width
+def blocks(length: int) -> Iterator[slice]:
+    """Slices of ``length`` items, at least one: what is worked out of a slice stays in the processor's cache."""
+    return (slice(first, first + _BLOCK) for first in range(0, max(1, length), _BLOCK))
 
 
-@dataclass(frozen=True, slots=True)
-class Ranges:
-    """Ranges of whole numbers ``first[i]..last[i]``, both included: parallel int64 arrays of shape ``(n,)``."""
-
-    first: Int64
-    last: Int64
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    def take(self, chosen: Bool | Int64) -> Ranges:
-        """Those that ``chosen`` picks, as a mask or as positions."""
-        return Ranges(self.first[chosen], self.last[chosen])
-
-    def united(self, *, touching: bool = False) -> Ranges:
-        """In order and disjoint; ranges that only touch (3..4, 5..6) are one where ``touching``."""
-        if not len(self):
-            return self
-        first, last = self.first, self.last
-        if np.any(first[1:] < first[:-1]):
-            order = np.argsort(first)
-            first, last = first[order], last[order]
-        reached = np.maximum.accumulate(last)
-        opens = np.flatnonzero(first[1:] > reached[:-1] + (1 if touching else 0)) + 1
-        starts = np.concatenate([[0], opens])
-        return Ranges(first[starts], reached[np.append(opens, len(first)) - 1])
-
-    def common(self, other: Ranges) -> Ranges:
-        """The parts that both have; each must be in order and disjoint."""
-        begin = np.searchsorted(other.last, self.first)
-        end = np.searchsorted(other.first, self.last, side="right")
-        meets = np.maximum(end - begin, 0)
-        mine = np.repeat(np.arange(len(self)), meets)
-        theirs = np.arange(len(mine)) - np.repeat(np.cumsum(meets) - meets - begin, meets)
-        return Ranges(
-            np.maximum(self.first[mine], other.first[theirs]), np.minimum(self.last[mine], other.last[theirs])
-        )
+def ensure_fits(codes: Int64, bits: int) -> None:
+    """Codes and ``bits`` more must fit into the 63 bits of a number: an ``OverflowError`` rather than a wrong count."""
+    if int(codes.max(initial=0)).bit_length() + bits > 63:
+        raise OverflowError("too many actors for so many intervals or days at once")
 
 
-def depth(first: Int64, last: Int64, length: int) -> Int64:
-    """How many ranges ``first[i]..last[i]`` hold each of the numbers 0..length − 1: shape ``(length,)``."""
-    change = np.bincount(first, minlength=length + 1) - np.bincount(last + 1, minlength=length + 1)
-    return np.cumsum(change[:length])
+def sharing(group: Int64, start: Int64) -> Int64:
+    """The positions of the intervals whose group has others, by group and, within a group, by start.
+
+    The largest group times the number of intervals must stay below 2**62; otherwise ``OverflowError``.
+    """
+    packed = _in_order(group)
+    width = len(group).bit_length()
+    in_order = packed >> width
+    is_next = np.ones(len(group) + 1, np.bool_)
+    np.not_equal(in_order[1:], in_order[:-1], out=is_next[1:-1])
+    several = packed.take(np.flatnonzero(~(is_next[1:] & is_next[:-1]))) & ((1 << width) - 1)
+    several = several.take(np.argsort(start.take(several)))
+    packed = _in_order(group.take(several))
+    return several.take(packed & ((1 << len(several).bit_length()) - 1))
+
+
+def _in_order(group: Int64) -> Int64:
+    """The groups in order, each with its position in the lower bits, as many as the number of groups has.
+
+    Numbers are sorted several times faster than positions by their numbers.
+    """
+    width = len(group).bit_length()
+    ensure_fits(group, width)
+    packed = group << width
+    packed |= np.arange(len(group))
+    packed.sort()
+    return packed
+
+
+def reached_before(group: Int64, end: Int64) -> Int64:
+    """The latest end among those before each one in its group; the lowest number there is for a group's first.
+
+    Equal groups stand next to each other. Each pass looks back twice as far as the last. A running maximum over groups
+    moved apart by the length of the axis would take one, but overflow where actors are many and the axis is long.
+    """
+    reached = np.full_like(end, np.iinfo(np.int64).min)
+    np.copyto(reached[1:], end[:-1], where=group[1:] == group[:-1])
+    back = 1
+    while (is_same := group[back:] == group[:-back]).any():
+        np.maximum(reached[back:], reached[:-back], out=reached[back:], where=is_same)
+        back *= 2
+    return reached
+
+
+def depth(first: Int64, beyond: Int64, length: int) -> Int64:
+    """How many ranges ``first[i]..beyond[i] - 1`` hold each of the numbers 0..length − 1: shape ``(length,)``.
+
+    No range starts below 0; what lies from ``length`` on is left out.
+    """
+    change = np.bincount(first, minlength=length)[:length]
+    change -= np.bincount(beyond, minlength=length)[:length]
+    return np.cumsum(change, out=change)

@@ -9,8 +9,9 @@ from apps.reconciliation.domain.intervals import (
     MICROSECONDS_A_MINUTE,
     Int64,
     Intervals,
-    Ranges,
     depth,
+    reached_before,
+    sharing,
     start_of,
 )
 
@@ -18,50 +19,49 @@ MINUTES_A_DAY = 1440
 
 
 def contacts_by_minute(legs: Intervals, period: Period) -> Int64:
-    """Distinct contacts that touch each clock minute (R8): shape ``(days, 1440)``.
+    """Distinct contacts that touch each clock minute (R8): int64, shape ``(days, 1440)``.
 
-    Two legs of one contact in a minute are one: a contact's legs are united by the minutes that they touch.
+    Legs may lie anywhere. Two legs of one contact in a minute are one: its legs are united by the minutes they touch.
+    Memory is proportional to legs and minutes; ``OverflowError`` where contacts × legs exceed 2**62.
     """
-    first = start_of(period.first)
     minutes = MINUTES_A_DAY * period.days
-    seen = legs.within(first, first + minutes * MICROSECONDS_A_MINUTE)
-    touched = _of_distinct_contacts(seen.actor, Ranges(*seen.slots(first, MICROSECONDS_A_MINUTE)))
-    return depth(touched.first, touched.last, minutes).reshape(period.days, MINUTES_A_DAY)
+    come, gone = _there(legs, start_of(period.first), width=MICROSECONDS_A_MINUTE, slots=minutes)
+    return depth(come, gone, minutes).reshape(period.days, MINUTES_A_DAY)
 
 
 def contacts_by_instant(legs: Intervals, period: Period) -> Int64:
-    """The most distinct contacts at one instant of each clock minute (R8, setting ``ivr_peak``): ``(days, 1440)``."""
-    first = start_of(period.first)
+    """The most distinct contacts at one instant of each clock minute (R8, setting ``ivr_peak``).
+
+    Returns int64, shape ``(days, 1440)``.
+    """
     minutes = MINUTES_A_DAY * period.days
-    seen = legs.within(first, first + minutes * MICROSECONDS_A_MINUTE)
     # A moment occupies the single microsecond it falls on; times are whole microseconds.
-    touched = _of_distinct_contacts(seen.actor, Ranges(*seen.slots(first, 1)))
-    begin, end = touched.first, touched.last
-    moments = np.concatenate([begin, end + 1, np.arange(minutes) * MICROSECONDS_A_MINUTE])
-    changes = np.concatenate([np.ones_like(begin), -np.ones_like(end), np.zeros(minutes, np.int64)])
-    order = np.argsort(moments, kind="stable")
-    moments, changes = moments[order], changes[order]
-    present = np.cumsum(changes)
-    settled = np.append(moments[1:] != moments[:-1], True)
-    moments, present = moments[settled], present[settled]
-    inside = moments < minutes * MICROSECONDS_A_MINUTE
-    most = np.zeros(minutes, np.int64)
-    np.maximum.at(most, moments[inside] // MICROSECONDS_A_MINUTE, present[inside])
-    return most.reshape(period.days, MINUTES_A_DAY)
+    come, gone = _there(legs, start_of(period.first), width=1, slots=minutes * MICROSECONDS_A_MINUTE)
+    first, beyond = (-(-edges // MICROSECONDS_A_MINUTE) for edges in (come, gone))
+    most = depth(first, beyond, minutes + 1)  # as each minute begins; then it rises only where contacts come
+    # At one instant some go before others come: the count after the last who comes is that of the instant.
+    changes = np.concatenate([gone * 2, come * 2 + 1])
+    changes.sort()
+    there = np.cumsum((changes & 1) * 2 - 1)
+    comes = np.flatnonzero(changes & 1)
+    np.maximum.at(most, changes.take(comes) // (2 * MICROSECONDS_A_MINUTE), there.take(comes))
+    return most[:minutes].reshape(period.days, MINUTES_A_DAY)
 
 
-def _of_distinct_contacts(actor: Int64, touched: Ranges) -> Ranges:
-    """Ranges of slots, those of one contact that overlap united. Most contacts have one leg and need no sorting."""
-    if not len(actor):
-        return touched
-    is_alone = np.bincount(actor)[actor] == 1
-    several = ~is_alone
-    if not several.any():
-        return touched
-    far = int(touched.last.max()) + 2
-    axis = actor[several] * far
-    united = Ranges(axis + touched.first[several], axis + touched.last[several]).united()
-    return Ranges(
-        np.concatenate([touched.first[is_alone], united.first % far]),
-        np.concatenate([touched.last[is_alone], united.last % far]),
-    )
+def _there(legs: Intervals, origin: int, *, width: int, slots: int) -> tuple[Int64, Int64]:
+    """The slot (of ``width`` microseconds) in which each leg comes and the first one after it, from 0 to ``slots``.
+
+    Legs of one contact share no slot: each counts from where the earlier ones end. What lies outside becomes empty.
+    """
+    come = legs.start - origin
+    come //= width
+    gone = legs.end - (origin - width + 1)  # rounded up: an end on the edge of a slot does not touch the next
+    gone //= width
+    np.maximum(gone, come + 1, out=gone)  # but a moment on the edge touches its slot
+
+    several = sharing(legs.actor, come)  # few: most contacts have one leg
+    beyond = gone.take(several)
+    fresh = np.maximum(come.take(several), reached_before(legs.actor.take(several), beyond))
+    come[several] = fresh
+    gone[several] = np.maximum(fresh, beyond)
+    return np.clip(come, 0, slots, out=come), np.clip(gone, 0, slots, out=gone)

@@ -2,26 +2,33 @@
 
 from apps.reconciliation.services.recalculation import Recalculated, reconcile_customer, reconcile_customers
 from apps.reconciliation.services.runs import (
+    NothingToDo,
     RunOver,
     cancel_run,
     finish_run,
-    is_anything_stale,
     list_tasks,
     open_run,
     park_item,
+    retry_parked,
+    start_run,
     work_items,
 )
+from apps.reconciliation.services.verifying import record_failed_verification, record_verification
 
 __all__ = [
+    "NothingToDo",
     "Recalculated",
     "RunOver",
     "cancel_run",
     "finish_run",
-    "is_anything_stale",
     "list_tasks",
     "open_run",
     "park_item",
     "reconcile_customer",
     "reconcile_customers",
+    "record_failed_verification",
+    "record_verification",
+    "retry_parked",
+    "start_run",
     "work_items",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
-from django.db.models.functions import Least
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -16,9 +15,9 @@ from apps.core.bulk import columns
 from apps.core.domain.periods import ONE_DAY
 from apps.core.problems import Refusal
 from apps.organisations.models import Customer
-from apps.reconciliation.models import CycleResult, Run, RunItem
+from apps.reconciliation.models import Run, RunItem
+from apps.reconciliation.runs import list_stale, list_waiting
 from apps.reconciliation.services.recalculation import reconcile_customers
-from apps.subscriptions.models import ClosedCycle, StaleSpan
 from apps.usage.domain.records import LONGEST_RECORD
 from apps.usage.selectors import count_records
 
@@ -32,16 +31,26 @@ class RunOver(Refusal):
     """A run that has ended cannot be cancelled."""
 
 
+class NothingToDo(Refusal):
+    """There is nothing stale for the run that was asked for."""
+
+
 @transaction.atomic
-def open_run(*, today: date, until: date | None = None, by: str = "") -> Run:
-    """Write down what is to be done: one item for each customer with stale days, or with days that passed since."""
+def open_run(
+    *, today: date, until: date | None = None, by: str = "", customers: Collection[int] | None = None
+) -> Run:
+    """Write down what is to be done: one item for each customer with stale days, or with days that passed since.
+
+    ``customers``: no others than these. A customer that waits in another run already is left to it.
+    """
     last_day = min(today - ONE_DAY, until or date.max)
-    since: dict[int, date] = {}
-    for customer_id, day in (
-        *StaleSpan.objects.values_list("customer_id", "first_day"),
-        *_behind(last_day).values_list("customer_id", "until"),
-    ):
-        since[customer_id] = min(day, since.get(customer_id, day))
+    stale = list_stale(last_day)
+    waiting = list_waiting(last_day) if stale else set()
+    since = {
+        customer_id: day
+        for customer_id, day in stale.items()
+        if customer_id not in waiting and (customers is None or customer_id in customers)
+    }
     expected = _expect(since)
     run = Run.objects.create(until=until, started_by=by)
     RunItem.objects.bulk_create(
@@ -51,17 +60,35 @@ def open_run(*, today: date, until: date | None = None, by: str = "") -> Run:
     return run
 
 
-def is_anything_stale(*, today: date) -> bool:
-    """There is something to do for a run."""
-    return StaleSpan.objects.exists() or _behind(today - ONE_DAY).exists()
+@transaction.atomic
+def start_run(*, today: date, by: str) -> Run:
+    """Open a run of everything that is stale because somebody asks for it.
+
+    Raises:
+        NothingToDo: nothing is stale, or all of it waits in a run already.
+    """
+    return _started(open_run(today=today, by=by), by=by)
 
 
-def _behind(last_day: date) -> QuerySet[CycleResult]:
-    """Results of open cycles that end before a day that could be used."""
-    closed = ClosedCycle.objects.filter(
-        customer=OuterRef("customer"), service=OuterRef("service"), first_day=OuterRef("first_day")
-    )
-    return CycleResult.objects.filter(until__lt=Least(F("last_day"), last_day)).exclude(Exists(closed))
+@transaction.atomic
+def retry_parked(*, run: Run, today: date, by: str, customer: Customer | None = None) -> Run:
+    """Open another run of the customers that this one has parked, or of one of them.
+
+    Raises:
+        NothingToDo: none of them is stale any more, or they wait in a run already.
+    """
+    parked = run.items.filter(state=RunItem.State.PARKED)
+    if customer is not None:
+        parked = parked.filter(customer_id=customer.pk)
+    customers = set(parked.values_list("customer_id", flat=True))
+    return _started(open_run(today=today, until=run.until, by=by, customers=customers), by=by)
+
+
+def _started(run: Run, *, by: str) -> Run:
+    if not run.items.exists():
+        raise NothingToDo(_("Nothing is stale that does not wait in a run already."))
+    record_change(by=by, action="run.started", subject=str(run), after=run.items.count())
+    return run
 
 
 def _expect(since: dict[int, date]) -> dict[int, int]:
@@ -130,7 +157,7 @@ def park_item(*, run_id: int, customer_id: int, reason: str) -> None:
 
 @transaction.atomic
 def cancel_run(*, run: Run, by: str) -> None:
-    """What is being done is finished; what waits stays stale and is left to another run.
+    """What is being done is finished; what waits stays stale until something new comes in or somebody starts a run.
 
     Raises:
         RunOver: it has ended.
@@ -145,6 +172,7 @@ def cancel_run(*, run: Run, by: str) -> None:
     record_change(by=by, action="run.cancelled", subject=str(run))
 
 
-def finish_run(*, run: Run) -> None:
-    """No item is waiting any more."""
-    Run.objects.filter(pk=run.pk, finished_at=None).update(finished_at=timezone.now())
+def finish_run(*, run_id: int) -> None:
+    """End a run of which no item is waiting any more; asked in a transaction that began after the last was worked."""
+    waiting = RunItem.objects.filter(run=OuterRef("pk"), state=RunItem.State.WAITING)
+    Run.objects.filter(~Exists(waiting), pk=run_id, finished_at=None).update(finished_at=timezone.now())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from itertools import repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from apps.catalogue.domain.kinds import PREMIUM, STANDARD, Service, UsageType
-from apps.core.bulk import columns, literal
+from apps.core.bulk import NULL, as_bytes, columns, columns_of_blocks, literal
 from apps.core.domain.periods import Period
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.counting import Profiles
@@ -54,8 +54,8 @@ def store_profiles(stretches: Sequence[StretchProfiles]) -> None:
             """,
             columns((each.customer.pk, each.period.first, each.period.last) for each in stretches),
         )
-        rows = [row for measure in Measure for row in _profile_rows(measure, stretches)]
-        if rows:
+        blocks = [block for measure in Measure for block in _profile_blocks(measure, stretches)]
+        if blocks:
             cursor.execute(
                 """
                 INSERT INTO reconciliation_dayprofile (partner_id, customer_id, measure, day, counts)
@@ -63,25 +63,28 @@ def store_profiles(stretches: Sequence[StretchProfiles]) -> None:
                 FROM unnest(%s::int[], %s::int[], %s::text[], %s::int[], %s::bytea[])
                     AS counted (partner_id, customer_id, measure, day, counts)
                 """,
-                columns(rows),
+                columns_of_blocks(blocks),
             )
 
 
-def _profile_rows(
+def _profile_blocks(
     measure: Measure, stretches: Sequence[StretchProfiles]
-) -> Iterator[tuple[int, int, str, int, bytes]]:
+) -> Iterator[tuple[Iterable[object], ...]]:
     """The days with a count of one measure, packed all at once."""
     counted = [each for each in stretches if measure in each.profiles]
     if not counted:
         return
-    packed = pack_days(np.concatenate([each.profiles[measure] for each in counted]))
-    name, position = measure.value, 0
+    packed = iter(pack_days(np.concatenate([each.profiles[measure] for each in counted])))
     for customer, period, _profiles in counted:
         first = _days_since_1970(period.first)
-        for day in range(period.days):
-            if packed[position + day]:
-                yield (customer.partner_id, customer.pk, name, first + day, packed[position + day])
-        position += period.days
+        held = [(day, told) for day, told in enumerate(islice(packed, period.days), first) if told]
+        yield (
+            repeat(customer.partner_id, len(held)),
+            repeat(customer.pk, len(held)),
+            repeat(measure.value, len(held)),
+            [day for day, _told in held],
+            [as_bytes(told) for _day, told in held],
+        )
 
 
 def _days_since_1970(day: date) -> int:
@@ -218,7 +221,7 @@ def _store_days(cursor: CursorWrapper, sheets: Sequence[Sheet]) -> None:
                 sheet.work.cycle.first,
                 sheet.work.cycle.last,
                 sheet.period.last,
-                literal([each.usage_type.value for each in sheet.figures.types]).replace('"', ""),
+                literal(each.usage_type.value for each in sheet.figures.types),
             )
             for sheet in sheets
         ),
@@ -241,25 +244,30 @@ def _store_days(cursor: CursorWrapper, sheets: Sequence[Sheet]) -> None:
             IS DISTINCT FROM (excluded.used, excluded.committed, excluded.substituted, excluded.overage,
                               excluded.peak_at, excluded.is_overage_peak)
         """,
-        columns(row for sheet in sheets for row in _rows(sheet)),
+        columns_of_blocks(block for sheet in sheets for block in _blocks(sheet)),
     )
 
 
-def _rows(sheet: Sheet) -> Iterator[tuple[object, ...]]:
+def _blocks(sheet: Sheet) -> Iterator[tuple[Iterable[object], ...]]:
+    """The rows of each usage type, as columns."""
+    count = sheet.period.days
     first = _days_since_1970(sheet.period.first)
-    days = range(first, first + sheet.period.days)
-    owner = (sheet.customer.partner_id, sheet.customer.pk)
     for each in sheet.figures.types:
-        yield from zip(
-            *(repeat(part, len(days)) for part in (*owner, each.usage_type.value, POSITION[each.usage_type])),
-            days,
+        marks = [False] * count
+        if each.marked is not None:
+            marks[each.marked] = True
+        yield (
+            repeat(sheet.customer.partner_id, count),
+            repeat(sheet.customer.pk, count),
+            repeat(each.usage_type.value, count),
+            repeat(POSITION[each.usage_type], count),
+            range(first, first + count),
             each.used.tolist(),
             each.committed.tolist(),
             each.substituted.tolist(),
             each.overage.tolist(),
-            repeat(None, len(days)) if each.peak_at is None else each.peak_at.tolist(),
-            (position == each.marked for position in range(len(days))),
-            strict=True,
+            repeat(NULL, count) if each.peak_at is None else each.peak_at.tolist(),
+            marks,
         )
 
 

@@ -13,7 +13,7 @@ from apps.subscriptions.domain.commitments import Line, quantity_on
 from apps.subscriptions.domain.cycles import Term
 
 
-def recurring_charges(lines: Iterable[Line], days: Period) -> list[Charge]:
+def recurring_charges(lines: Iterable[Line], days: Period | Sequence[date]) -> list[Charge]:
     """What falls due on ``days``: periods that start there, and quantities that change there inside a period (R14).
 
     A digital SKU's line is its included units, never a charge (R12).

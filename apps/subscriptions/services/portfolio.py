@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
@@ -17,7 +17,6 @@ from apps.catalogue.models import BookPrice, CustomerTerms, Offer, PartnerTerms,
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.problems import Refusal
 from apps.organisations.models import Customer, Partner
-from apps.subscriptions.domain.commitments import Line, quantity_on
 from apps.subscriptions.domain.cycles import Term, find_second_licence_model
 from apps.subscriptions.domain.portfolio import (
     CustomerEntry,
@@ -29,12 +28,26 @@ from apps.subscriptions.domain.portfolio import (
     SubscriptionEntry,
     read_portfolio,
 )
-from apps.subscriptions.domain.recurring import recurring_charges
-from apps.subscriptions.models import ClosedCycle, Subscription, SubscriptionLine, SurgeChange
-from apps.subscriptions.selectors import as_line, as_term
-from apps.subscriptions.services.cycles import lock_customer, mark_stale
+from apps.subscriptions.models import (
+    BY_PORTFOLIO,
+    ClosedCycle,
+    StaleCause,
+    Subscription,
+    SubscriptionLine,
+    SurgeChange,
+)
+from apps.subscriptions.selectors import as_term
+from apps.subscriptions.services.cycles import lock_customer, mark_cycles_late, mark_stale
+from apps.subscriptions.services.invoiced import (
+    Difference,
+    Held,
+    find_differences,
+    invoiced_by,
+    invoiced_until,
+)
 
-BY_PORTFOLIO = "portfolio"
+LATE = "late"
+LATE_HELPS = "entered with --late, the difference becomes an adjustment"
 LAST_DAY = date(9999, 12, 31)
 
 
@@ -51,17 +64,20 @@ class Imported:
 
 
 @transaction.atomic
-def import_portfolio(*, text: str | bytes, by: str) -> Imported:
+def import_portfolio(*, text: str | bytes, by: str, late: bool = False) -> Imported:
     """Create or update what a portfolio file says; what it leaves out stays as it is.
 
+    What would change days already invoiced is refused, unless it is entered ``late`` on purpose: then it is stored, and
+    the next papers of those customers carry the difference (R13).
+
     Raises:
-        PortfolioRefused: a field is wrong, or a rule is broken, or a day already invoiced would change.
+        PortfolioRefused: a field is wrong, or a rule is broken, or, unless ``late``, an invoiced day would change.
     """
     try:
         portfolio = read_portfolio(text)
     except PortfolioError as error:
         raise PortfolioRefused(str(error)) from None
-    importer = _Importer(portfolio, by)
+    importer = _Importer(portfolio, by, late=late)
     importer.run()
     return importer.imported
 
@@ -69,9 +85,10 @@ def import_portfolio(*, text: str | bytes, by: str) -> Imported:
 class _Importer:
     """One import: what is stored already is read once, then the file is walked from its top to its end."""
 
-    def __init__(self, portfolio: Portfolio, by: str) -> None:
+    def __init__(self, portfolio: Portfolio, by: str, *, late: bool) -> None:
         self.portfolio = portfolio
         self.by = by
+        self.late = late
         self.imported = Imported()
         self.trail: list[AuditEntry] = []
         self.seen: set[tuple[str, str]] = set()
@@ -116,7 +133,8 @@ class _Importer:
         elif book.currency != entry.currency:
             raise PortfolioRefused(f"{place}.currency: {entry.ref} is in {book.currency} and cannot change")
         stored = {(price.sku_id, price.valid_from): price for price in book.prices.all()}
-        invoiced_until = _invoiced_until(book)
+        until = invoiced_until(book)
+        late_from: date | None = None
         changed: list[BookPrice] = []
         for position, price in enumerate(entry.prices):
             price_place = f"{place}.prices[{position}]"
@@ -126,11 +144,14 @@ class _Importer:
             if known is not None and (known.unit_price, known.discount_pct) == terms:
                 continue
             replaces = any(sku_id == sku.pk and day <= price.valid_from for sku_id, day in stored)
-            if replaces and invoiced_until is not None and price.valid_from <= invoiced_until:
+            is_late = replaces and until is not None and price.valid_from <= until
+            if is_late and not self.late:
                 raise PortfolioRefused(
                     f"{price_place}: the price of {price.sku} from {price.valid_from} would change days already"
-                    f" invoiced (to {invoiced_until})"
+                    f" invoiced (to {until}); {LATE_HELPS}"
                 )
+            if is_late:
+                late_from = min(price.valid_from, late_from or price.valid_from)
             self._count("prices", known is None)
             self.trail.append(
                 describe_change(
@@ -139,6 +160,7 @@ class _Importer:
                     subject=f"{book.ref} {price.sku} {price.valid_from}",
                     before=None if known is None else [str(known.unit_price), str(known.discount_pct)],
                     after=[str(part) for part in terms],
+                    reason=LATE if is_late else "",
                 )
             )
             changed.append(
@@ -156,6 +178,8 @@ class _Importer:
             unique_fields=["book", "sku", "valid_from"],
             update_fields=["unit_price", "discount_pct"],
         )
+        if late_from is not None:
+            mark_cycles_late(invoiced_by(book).filter(last_day__gte=late_from - ONE_DAY))
 
     # Organisations
 
@@ -185,10 +209,14 @@ class _Importer:
             if value is not None
         }
         terms = PartnerTerms.objects.filter(partner=partner).select_related("price_book").first()
+        if terms is None and "price_book" in wanted:
+            PartnerTerms.objects.create(partner=partner, **wanted)
+            self.imported.created["terms"] += 1
+        elif terms is None and wanted:
+            raise PortfolioRefused(
+                f"{place}.{next(iter(wanted))}: {entry.ref} has no price book yet; tax and payment terms need one"
+            )
         if terms is None:
-            if "price_book" in wanted:
-                PartnerTerms.objects.create(partner=partner, **wanted)
-                self.imported.created["terms"] += 1
             return
         changed = [name for name, value in wanted.items() if getattr(terms, name) != value]
         if changed:
@@ -290,37 +318,34 @@ class _Subscriptions:
         self.customer = customer
         self.entries = entries
         self.place = place
+        self.places: dict[tuple[str, str], str] = {}  # of subscriptions (SKU empty) and of lines that change
 
     def run(self) -> None:
         stored = dict(self.importer.subscriptions[self.customer.pk])
         before = self.importer.lines[self.customer.pk]
-        was = {service: _in_force(before, service) for service in Service}  # lines are closed in place below
+        was = Held.of(stored.values(), (line for lines in before.values() for line in lines))
         changed = False
         for position, entry in enumerate(self.entries):
             place = f"{self.place}[{position}]"
             self.importer._once(f"subscription of {self.customer.ref}", entry.number, f"{place}.number")
             subscription, is_new_or_changed = self._subscription(entry, stored.get(entry.number), place)
             stored[entry.number] = subscription
+            self.places[entry.number, ""] = place
             changed |= is_new_or_changed
             held = before.get(entry.number, [])
             for number, (line_entry, known) in enumerate(_pair(entry.lines, held, subscription)):
-                changed |= self._line(subscription, line_entry, known, f"{place}.lines[{number}]")
+                if self._line(subscription, line_entry, known, f"{place}.lines[{number}]"):
+                    changed = True
+                    self.places.setdefault((entry.number, line_entry.sku), f"{place}.lines[{number}]")
         if not changed:
             return
-        after = self._lines()
-        for line in (line for lines in after.values() for line in lines):
+        after = list(lines_in_force(SubscriptionLine.objects.filter(customer=self.customer)))
+        for line in after:
             self._check_sku(line.subscription, line.sku, self.place)
         self._check_licence_models(list(stored.values()))
-        self._check_invoiced_days(was, {service: _in_force(after, service) for service in Service})
-        mark_stale(
-            customer=self.customer, first_day=min(s.starts_on for s in stored.values()), last_day=LAST_DAY
-        )
-
-    def _lines(self) -> dict[str, list[SubscriptionLine]]:
-        lines: dict[str, list[SubscriptionLine]] = defaultdict(list)
-        for line in lines_in_force(SubscriptionLine.objects.filter(customer=self.customer)):
-            lines[line.subscription.number].append(line)
-        return lines
+        self._check_invoiced_days(was, Held.of(stored.values(), after))
+        first_day = min(subscription.starts_on for subscription in stored.values())
+        mark_stale(customer=self.customer, days=[Period(first_day, LAST_DAY)], cause=StaleCause.TERMS)
 
     def _subscription(
         self, entry: SubscriptionEntry, known: Subscription | None, place: str
@@ -434,26 +459,36 @@ class _Subscriptions:
                 f" models, {_model(clash[0])} and {_model(clash[1])}"
             )
 
-    def _check_invoiced_days(
-        self,
-        before: dict[Service, dict[tuple[str, str], list[Line]]],
-        after: dict[Service, dict[tuple[str, str], list[Line]]],
-    ) -> None:
-        """Refuse what would have made an issued invoice come out differently (R13)."""
-        for service in Service:
-            closed = ClosedCycle.objects.filter(customer=self.customer, service=service)
-            ends = [row.last_day for row in closed]
-            if not ends:
-                continue
-            invoiced = Period(min(row.first_day for row in closed), max(ends) + ONE_DAY)
-            was, now = before[service], after[service]
-            for term, sku in sorted(set(was) | set(now)):
-                difference = _first_difference(was.get((term, sku), []), now.get((term, sku), []), invoiced)
-                if difference is not None:
-                    raise PortfolioRefused(
-                        f"{self.place}: {sku} of {term} on {difference} would change days already invoiced"
-                        f" (to {invoiced.last})"
-                    )
+    def _check_invoiced_days(self, was: Held, now: Held) -> None:
+        """Refuse what would have made an issued invoice come out differently, or take it as late (R13)."""
+        differences = list(find_differences(self.customer, was, now))
+        for difference in differences:
+            self._take_late(difference)
+        if differences:
+            since = min(difference.since for difference in differences)
+            closed = ClosedCycle.objects.filter(customer=self.customer, last_day__gte=since - ONE_DAY)
+            mark_cycles_late(closed.defer("snapshot"))
+
+    def _take_late(self, difference: Difference) -> None:
+        what = f"{difference.sku} of {difference.number}".removeprefix(" of ")
+        if not self.importer.late or not difference.is_possible:
+            of_number = self.places.get((difference.number, ""), self.place)
+            place = self.places.get((difference.number, difference.sku), of_number)
+            helps = f"; {LATE_HELPS}" if difference.is_possible else ""
+            raise PortfolioRefused(
+                f"{place}: {what} on {difference.day} would change days already invoiced (to"
+                f" {difference.invoiced_until}): {difference.said}{helps}"
+            )
+        self.importer.trail.append(
+            describe_change(
+                by=self.importer.by,
+                action="invoiced_days.changed",
+                subject=what,
+                customer=self.customer,
+                after=[difference.day.isoformat(), difference.said],
+                reason=LATE,
+            )
+        )
 
 
 def lines_in_force(lines: QuerySet[SubscriptionLine]) -> QuerySet[SubscriptionLine]:
@@ -477,40 +512,3 @@ def _pair(
         same = waiting.get((entry.sku, entry.valid_from or subscription.starts_on), [])
         pairs.append((entry, same.pop(0) if same else None))
     return pairs
-
-
-def _in_force(
-    lines: dict[str, list[SubscriptionLine]], service: Service
-) -> dict[tuple[str, str], list[Line]]:
-    by_sku: dict[tuple[str, str], list[Line]] = {}
-    for number, held in lines.items():
-        for line in held:
-            if line.subscription.offer.service == service:
-                by_sku.setdefault((number, line.sku.code), []).append(as_line(line))
-    return by_sku
-
-
-def _first_difference(was: list[Line], now: list[Line], invoiced: Period) -> date | None:
-    """The first invoiced day on which the quantity, or a charge made in advance, would be another."""
-    for day in invoiced:
-        if quantity_on(was, day) != quantity_on(now, day):
-            return day
-    if recurring_charges(was, invoiced) != recurring_charges(now, invoiced):
-        return invoiced.last
-    return None
-
-
-def _invoiced_until(book: PriceBook) -> date | None:
-    """The last day that an issued invoice of those who buy by the book looked at."""
-    closed = ClosedCycle.objects.filter(
-        partner__in=PartnerTerms.objects.filter(price_book=book).values("partner")
-    )
-    retail = ClosedCycle.objects.filter(
-        customer__in=CustomerTerms.objects.filter(price_book=book).values("customer")
-    )
-    days = [
-        newest + ONE_DAY
-        for newest in (rows.aggregate(newest=Max("last_day"))["newest"] for rows in (closed, retail))
-        if newest is not None
-    ]
-    return max(days, default=None)

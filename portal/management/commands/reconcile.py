@@ -1,19 +1,22 @@
 """``reconcile``: recalculates what is stale."""
 
 import time
-from collections import Counter
+from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from apps.catalogue.domain.kinds import Service
+from apps.core import formatting
 from apps.core.commands import BY_COMMAND_LINE, PortalCommand, day
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.selectors import get_customer
-from apps.reconciliation.models import Run, RunItem
+from apps.reconciliation.models import Run
+from apps.reconciliation.runs import Progress, get_progress, parked_customers
 from apps.reconciliation.selectors import cycle_starting
-from apps.reconciliation.services import finish_run, open_run, reconcile_customer
+from apps.reconciliation.services import RunOver, cancel_run, finish_run, open_run, reconcile_customer
 from apps.reconciliation.tasks import ring
 from portal.workers import at_work
 
@@ -42,9 +45,7 @@ class Command(PortalCommand):
         if customer:
             counts = {"customers": 1, "days": self._one(customer, cycle, until), "parked": 0}
         else:
-            with scope(PROVIDER):
-                run = open_run(today=timezone.now().date(), until=last, by=BY_COMMAND_LINE)
-            counts = self._all(run)
+            counts = self._all(last)
         if format == "json":
             self.print_json(counts)
         else:
@@ -66,31 +67,66 @@ class Command(PortalCommand):
                 customer=customer, today=today, cycle=named or None, until=day(until, "--until")
             )
 
-    def _all(self, run: Run) -> dict[str, int]:
-        states = _states(run)
-        total = sum(states.values())
-        if total:
-            with at_work():
-                rung = 0.0
-                shown = -1
-                while waiting := states[RunItem.State.WAITING]:
-                    if time.monotonic() - rung > RING_AGAIN_SECONDS:
-                        ring(run)
-                        rung = time.monotonic()
-                    if total - waiting != shown:
-                        shown = total - waiting
-                        self.tell(f"\r{shown} of {total} customers", ending="")
-                    time.sleep(POLL_SECONDS)
-                    states = _states(run)
-                self.tell(f"\r{total} of {total} customers")
+    def _all(self, until: date | None) -> dict[str, int]:
+        """Everything stale: what waits in runs that go on already, and the rest in a run of our own."""
         with scope(PROVIDER):
-            finish_run(run=run)
-            for item in run.items.filter(state=RunItem.State.PARKED):
-                self.tell(f"customer {item.customer_id} is parked: {item.reason}")
-            days = sum(run.items.values_list("days", flat=True))
-        return {"customers": total, "days": days, "parked": states[RunItem.State.PARKED]}
+            own = open_run(today=timezone.now().date(), until=until, by=BY_COMMAND_LINE)
+            runs = list(Run.objects.filter(finished_at=None).order_by("pk"))
+        try:
+            if any(_progress(run).waiting for run in runs):
+                with at_work():
+                    for run in runs:
+                        self._watch(run)
+        except KeyboardInterrupt:
+            self._cancel(own)
+        came_to = [self._finish(run) for run in runs]
+        if cancelled := sum(progress.cancelled for progress in came_to):
+            raise CommandError(f"cancelled; {cancelled} customers waited and stay stale")
+        return {
+            "customers": sum(progress.customers for progress in came_to),
+            "days": sum(progress.days for progress in came_to),
+            "parked": sum(progress.parked for progress in came_to),
+        }
+
+    def _watch(self, run: Run) -> None:
+        """Until no customer of a run waits any more, because it is done or because somebody has cancelled it."""
+        rung = 0.0
+        shown = -1
+        while (progress := _progress(run)).waiting:
+            if time.monotonic() - rung > RING_AGAIN_SECONDS:
+                ring(run)
+                rung = time.monotonic()
+            if progress.finished != shown:
+                shown = progress.finished
+                self.tell(_line(progress), ending="")
+            time.sleep(POLL_SECONDS)
+        self.tell(_line(progress))
+
+    def _finish(self, run: Run) -> Progress:
+        with scope(PROVIDER):
+            finish_run(run_id=run.pk)
+            for parked in parked_customers(run):
+                self.tell("customer {ref} is parked: {reason}".format(**parked))
+        return _progress(run)
+
+    def _cancel(self, run: Run) -> None:
+        """Ctrl-C: what is being done is finished, what waits stays stale."""
+        self.tell("")
+        with suppress(RunOver), scope(PROVIDER):
+            cancel_run(run=run, by=BY_COMMAND_LINE)
 
 
-def _states(run: Run) -> Counter[str]:
+def _progress(run: Run) -> Progress:
     with scope(PROVIDER):
-        return Counter(run.items.values_list("state", flat=True))
+        return get_progress(Run.objects.get(pk=run.pk), now=timezone.now())
+
+
+def _line(progress: Progress) -> str:
+    """One line, each over the one before."""
+    text = (
+        f"{progress.finished} of {progress.customers} customers, {progress.records:,} records,"
+        f" {progress.records_per_second:,.0f} a second"
+    )
+    if progress.seconds_left:
+        text += f", about {formatting.duration(progress.seconds_left)} left"
+    return f"\r{text:<79}"

@@ -80,6 +80,21 @@
     if (form && walking === event.target && "changed" in form.dataset) form.requestSubmit();
   });
 
+  /* What is loaded into a dialog (data-opens-dialog) opens it; an error, or signing in again, is a page of its own. */
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    var swap = event.detail;
+    var link = swap.requestConfig.elt;
+    if (!swap.target.hasAttribute("data-opens-dialog")) return;
+    if (!swap.isError && new URL(swap.xhr.responseURL).pathname === link.pathname) return;
+    swap.shouldSwap = false;
+    location.assign(link.href);
+  });
+  document.addEventListener("htmx:afterSwap", function (event) {
+    var target = event.detail.target;
+    var dialog = target.hasAttribute("data-opens-dialog") && target.closest("dialog");
+    if (dialog && !dialog.open) dialog.showModal();
+  });
+
   /* The numbers of the bar under the pointer, in the chart's own line. */
   function readOut(event) {
     var spot = event.target.closest && event.target.closest(".chart-svg a, .chart-spot");

@@ -1,4 +1,4 @@
-"""``import_portfolio FILE``: partners, customers, subscriptions and prices; all or nothing."""
+"""``import_portfolio FILE [--late]``: partners, customers, subscriptions and prices; all or nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,18 @@ class Command(PortalCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--late",
+            action="store_true",
+            help="Take changes of days already invoiced too: the difference becomes an adjustment.",
+        )
 
-    def work(self, *, file: Path, format: str, **options: Any) -> None:
+    def work(self, *, file: Path, late: bool, format: str, **options: Any) -> None:
         try:
             text = file.read_bytes()
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from None
-        imported = import_portfolio(text=text, by=BY_COMMAND_LINE)
+        imported = import_portfolio(text=text, by=BY_COMMAND_LINE, late=late)
         created, changed = dict(imported.created), dict(imported.changed)
         if format == "json":
             self.print_json({"created": created, "changed": changed})
