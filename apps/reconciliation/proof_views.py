@@ -102,6 +102,7 @@ def _respond(
     if request.headers.get("HX-Request"):
         response = render(request, "reconciliation/_proof.html", {"panel": panel})
         patch_vary_headers(response, ("HX-Request",))
+        response["HX-Push-Url"] = "false"  # the page beneath the dialog keeps its address
         return response
     user = request.user
     assert isinstance(user, User)  # nobody gets here without signing in

@@ -76,5 +76,9 @@ KINDS = {
     "invoice-retail": Kind("/invoices/P-100-INV-000001/", ERIN, "Invoice P-100-INV-000001"),
     "draft": Kind("/invoices/draft/C-300/2024-07-09/", DANA, "Draft for Fjällbacka Rederi"),
     "draft-running": Kind("/invoices/draft/C-100/", BOB, "Draft for Kungsgatan Bank"),
+    "runs": Kind("/runs/", DANA, "Reconciliation"),
+    "unentitled-usage": Kind("/unentitled/", DANA, "Reconciliation"),
+    "offers": Kind("/offers/", DANA, "Reconciliation"),
+    "offer-settings": Kind("/offers/A-FLEX-3-CC/", DANA, "Flex 3.0 for Contact Center"),
     "style-guide": Kind("/styleguide/", DANA, "Style guide"),
 }

@@ -15,6 +15,7 @@ from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Customer
 from apps.reconciliation.models import CycleResult, Run, RunItem
 from apps.subscriptions.models import StaleSpan, Subscription
+from apps.usage.domain.records import KINDS_OF_FILE
 from apps.usage.models import Interval
 from portal.embedded import addresses
 from tests.conftest import SAMPLE
@@ -292,7 +293,7 @@ def test_run_billing_without_a_line_prints_an_empty_list(db: None, shell: Shell)
         (("import_usage", "ivr-legs", "/"), "/: Is a directory"),
         (
             ("import_usage", "phone-calls", GUIDE / "agent-sessions.csv"),
-            "phone-calls is not a kind of usage; there are agent-sessions, wfo-sessions, ivr-legs, voice-calls.",
+            "phone-calls is not a kind of usage; there are " + ", ".join(KINDS_OF_FILE) + ".",
         ),
         (
             ("import_usage", "ivr-legs", GUIDE / "agent-sessions.csv", "--customer", "C-100"),

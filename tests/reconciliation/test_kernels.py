@@ -343,10 +343,24 @@ def test_R2_R8_a_million_actors_and_4000_days_count_the_same_as_a_few_in_one(
     assert not counted[at_day + 2 :].any()
 
 
-@pytest.mark.parametrize("kernel", [kernel for kernel, _ in KERNELS])
-def test_actors_beyond_what_a_number_holds_are_refused_not_miscounted(kernel: Kernel) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "largest"),
+    [
+        (
+            contacts_by_minute,
+            2**43,
+        ),  # beside 11 bits for the minute and 8 for how many, 182 at most, a leg touches
+        (contacts_by_instant, 2**59),  # beside 3 for the position of each of four
+        (premium_samples, 2**48),  # beside 7 for the sample and 7 for how many a session touches
+        (standard_samples, 2**48),
+    ],
+)
+def test_actors_beyond_what_a_number_holds_are_refused_not_miscounted(kernel: Kernel, largest: int) -> None:
+    records = [Record(1, 0, 180 * MINUTE)] * 2 + [Record(1, 0, 60 * MINUTE, premium=True)] * 2
+    fits, too_large = (as_arrays(records, spread=each) for each in (largest, 2 * largest))
+    assert np.array_equal(kernel(fits, period_of(1)), kernel(as_arrays(records), period_of(1)))
     with pytest.raises(OverflowError, match="too many actors"):
-        kernel(as_arrays([Record(1, 0, MINUTE)] * 4, spread=2**61), period_of(1))
+        kernel(too_large, period_of(1))
 
 
 # The helpers

@@ -118,6 +118,8 @@ def test_a_dialog_gets_the_panel_alone_and_a_browser_without_scripts_a_page(
         fragment = client.get(address, headers={"HX-Request": "true"})
         page = client.get(address)
         assert "HX-Request" in fragment.headers["Vary"]
+        assert fragment.headers["HX-Push-Url"] == "false"
+        assert "HX-Push-Url" not in page.headers
         assert "<html" not in fragment.content.decode()
         html = page.content.decode()
         assert "<h1>" in html

@@ -127,6 +127,11 @@ QUERIES = {
 }
 
 
+def queries_of(route: Route) -> tuple[str, ...]:
+    """The queries with which an address is opened; the first is one that it cannot do without."""
+    return next((found for name, found in QUERIES.items() if route.name.startswith(name)), ("",))
+
+
 def everything_seen_by(
     reader: Scope, world: World, browser: Client, *, at_most: int = 1000
 ) -> Iterator[tuple[str, HttpResponseBase]]:
@@ -145,8 +150,6 @@ def everything_seen_by(
             continue
         fitting = [values for values in targets if route.parameters <= values.keys()]
         for values in fitting[:at_most] if route.parameters else [{}]:
-            for query in next(
-                (found for name, found in QUERIES.items() if route.name.startswith(name)), ("",)
-            ):
+            for query in queries_of(route):
                 address = route.address(values) + query
                 yield address, browser.get(address)

@@ -39,6 +39,7 @@ from tests.security.routes import (
     Route,
     Target,
     all_routes,
+    queries_of,
     targets_of,
     targets_seen_by,
 )
@@ -149,7 +150,7 @@ def test_what_is_ones_own_is_there(world: World, browser_of: Callable[..., Clien
             for route in tenants_routes(target):
                 if route.name == "reconciliation:surge-preview" and name != "dana":
                     continue
-                answer = browser.get(route.address(target.values))
+                answer = browser.get(route.address(target.values) + queries_of(route)[0])
                 assert answer.status_code in (200, 302), route.name
                 assert b"".join(answer) or answer.status_code == 302
 

@@ -1,4 +1,4 @@
-"""How many agents a day used: concurrent (R2) and named (R3)."""
+"""How many agents are there at once (R2)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import numpy as np
 
 from apps.core.domain.periods import Period
 from apps.reconciliation.domain.intervals import (
-    MICROSECONDS_A_DAY,
     MICROSECONDS_A_MINUTE,
     Int64,
     Intervals,
+    Lanes,
     blocks,
-    depth,
-    ensure_fits,
     reached_before,
     sharing,
     start_of,
@@ -44,93 +42,67 @@ def concurrent_samples(sessions: Intervals, period: Period) -> AgentsUsed:
     Nothing is counted sample by sample: an agent's presence is a few runs of samples, found from the edges of its
     sessions, and a run that lasts is counted from its fourth sample on.
     """
-    lanes = _Lanes.of(period)
-    ensure_fits(sessions.actor, 2 * lanes.width)
-    premium = lanes.united(_premium(sessions.take(np.flatnonzero(sessions.premium)), lanes))
-    first, beyond = lanes.united(_present(sessions, lanes))
+    samples = _Samples.of(period)
+    lanes = samples.lanes
+    premium = lanes.united(_premium(sessions.take(np.flatnonzero(sessions.premium)), samples))
+    first, beyond = lanes.united(_present(sessions, samples))
     lasting = np.flatnonzero(beyond - first > LOOK_BACK)
     counted = first.take(lasting) + LOOK_BACK, beyond.take(lasting)
     either = lanes.united(np.concatenate([lanes.pack(*counted), lanes.pack(*premium)]))
 
-    def count(ranges: tuple[Int64, Int64]) -> Int64:
-        return lanes.depth(*ranges).reshape(period.days, SAMPLES_A_DAY)
-
-    # Counted but not Premium: with the sizes of unions alone no two lists of ranges need be compared.
-    standard = count(either) - count(premium)
-    return AgentsUsed(premium=count(counted) - standard, standard=standard)
+    # Counted as Standard: without a touch of Premium. From the sizes of unions, no two lists need be compared.
+    standard = samples.depth(*either) - samples.depth(*premium)
+    return AgentsUsed(premium=samples.depth(*counted) - standard, standard=standard)
 
 
 @dataclass(frozen=True, slots=True)
-class _Lanes:
-    """One axis for the samples of all agents: each has a lane of ``2**width`` numbers, one lane after another.
+class _Samples:
+    """The samples of a period: 0 stands for all time before the look-back, the last for all after the period.
 
-    Sample 0 of a lane stands for all time before the look-back and sample ``end`` for all after the period; neither is
-    read. Ranges of samples are half-open. Packed, a range is one number; numbers are sorted faster than pairs.
+    Neither is counted. Sample 1 is the first that the look-back reaches; ``origin`` is the start of sample 0.
     """
 
     origin: int
-    end: int
-    width: int
+    days: int
+    lanes: Lanes
 
     @classmethod
-    def of(cls, period: Period) -> _Lanes:
-        end = 1 + LOOK_BACK + SAMPLES_A_DAY * period.days
-        # A range that goes up to ``end`` must not touch the next lane.
-        return cls(start_of(period.first) - (1 + LOOK_BACK) * SAMPLE, end, (end + 1).bit_length())
-
-    @property
-    def in_lane(self) -> int:
-        """The bits that tell the place in a lane."""
-        return (1 << self.width) - 1
-
-    def pack(self, first: Int64, beyond: Int64) -> Int64:
-        return (first << self.width) + (beyond - first)
+    def of(cls, period: Period) -> _Samples:
+        number = 1 + LOOK_BACK + SAMPLES_A_DAY * period.days + 1
+        origin = start_of(period.first) - (1 + LOOK_BACK) * SAMPLE
+        return cls(origin, period.days, Lanes(number, longest=number))
 
     def ranges(self, agent: Int64, first: Int64, beyond: Int64) -> Int64:
-        """Packed ranges of samples, each in its agent's lane."""
-        lane = agent << self.width
-        return self.pack(lane + np.clip(first, 0, self.end), lane + np.clip(beyond, 1, self.end + 1))
-
-    def united(self, packed: Int64) -> tuple[Int64, Int64]:
-        """Packed ranges in order, those that overlap or touch made one: first and beyond. Sorts ``packed``."""
-        packed.sort()
-        firsts, beyonds, reached = [], [], np.full(1, -1)
-        for block in blocks(len(packed)):
-            first = packed[block] >> self.width
-            # How far the ranges before each one reach: where that is not up to it, the run before ends and one opens.
-            reached = np.append(reached[-1:], first + (packed[block] & self.in_lane))
-            np.maximum.accumulate(reached, out=reached)
-            opens = np.flatnonzero(first > reached[:-1])
-            firsts.append(first.take(opens))
-            beyonds.append(reached.take(opens))
-        return np.concatenate(firsts), np.concatenate([*beyonds, reached[-1:]])[1:]
+        """Packed ranges of samples of agents."""
+        lane, end = self.lanes.starts(agent), self.lanes.end
+        return self.lanes.pack(lane + np.clip(first, 0, end - 1), lane + np.clip(beyond, 1, end))
 
     def depth(self, first: Int64, beyond: Int64) -> Int64:
-        """How many agents have a range at each sample of the period."""
-        return depth(first & self.in_lane, beyond & self.in_lane, self.end)[1 + LOOK_BACK :]
+        """How many agents have one of the ranges, which it overwrites, at each sample: shape ``(days, 96)``."""
+        return self.lanes.depth(first, beyond)[1 + LOOK_BACK : -1].reshape(self.days, SAMPLES_A_DAY)
 
 
-def _premium(sessions: Intervals, lanes: _Lanes) -> Int64:
+def _premium(sessions: Intervals, samples: _Samples) -> Int64:
     """Packed ranges of the samples that a Premium session makes Premium: those it touches and the three after."""
-    start, end = sessions.start - lanes.origin, sessions.end - lanes.origin
+    start, end = sessions.start - samples.origin, sessions.end - samples.origin
     last = np.maximum(start, end - 1) // SAMPLE
-    return lanes.ranges(sessions.actor, start // SAMPLE, last + (1 + LOOK_BACK))
+    return samples.ranges(sessions.actor, start // SAMPLE, last + (1 + LOOK_BACK))
 
 
-def _present(sessions: Intervals, lanes: _Lanes) -> Int64:
+def _present(sessions: Intervals, samples: _Samples) -> Int64:
     """Packed ranges of the samples in which an agent's union of sessions lasts 60 s.
 
     Mostly one session lasts that long by itself. Only the pieces of sessions in other samples need to be added up.
     """
-    found = [_present_by_itself(sessions.take(block), lanes) for block in blocks(len(sessions))]
+    found = [_present_by_itself(sessions.take(block), samples) for block in blocks(len(sessions))]
     whole, sample, start, end = zip(*found, strict=True)
     together = _present_together(np.concatenate(sample), np.concatenate(start), np.concatenate(end))
-    return np.concatenate([*whole, lanes.pack(together, together + 1)])
+    return np.concatenate([*whole, samples.lanes.pack(together, together + 1)])
 
 
-def _present_by_itself(sessions: Intervals, lanes: _Lanes) -> tuple[Int64, Int64, Int64, Int64]:
+def _present_by_itself(sessions: Intervals, samples: _Samples) -> tuple[Int64, Int64, Int64, Int64]:
     """Packed ranges of the samples in which a session lasts 60 s, and its pieces in others: sample, start and end."""
-    agent, start, end = sessions.actor, sessions.start - lanes.origin, sessions.end - lanes.origin
+    agent, start, end = sessions.actor, sessions.start - samples.origin, sessions.end - samples.origin
     first = (start + (PRESENT_FROM - 1)) // SAMPLE
     beyond = (end - PRESENT_FROM) // SAMPLE + 1
     # One below 60 s has no such sample: it is a piece before the next edge and, where it passes that, another after it.
@@ -141,10 +113,10 @@ def _present_by_itself(sessions: Intervals, lanes: _Lanes) -> tuple[Int64, Int64
     opens, closes = first * SAMPLE, beyond * SAMPLE
     before, after = np.flatnonzero(start < opens), np.flatnonzero(closes < end)
     sample = np.concatenate([first.take(before) - 1, beyond.take(after)])
-    lane = agent.take(np.concatenate([before, after])) << lanes.width
+    lane = samples.lanes.starts(agent.take(np.concatenate([before, after])))
     return (
-        lanes.ranges(agent, first, beyond).take(whole),
-        lane + np.clip(sample, 0, lanes.end),
+        samples.ranges(agent, first, beyond).take(whole),
+        lane + np.clip(sample, 0, samples.lanes.end - 1),
         np.concatenate([start.take(before), closes.take(after)]),
         np.concatenate([np.minimum(end, opens).take(before), end.take(after)]),
     )
@@ -158,24 +130,3 @@ def _present_together(sample: Int64, start: Int64, end: Int64) -> Int64:
     opens = np.flatnonzero(np.diff(sample, prepend=-1))
     lasts = np.add.reduceat(fresh, opens) if len(opens) else fresh
     return sample.take(opens[lasts >= PRESENT_FROM])
-
-
-def named_by_day(sessions: Intervals, period: Period) -> AgentsUsed:
-    """Distinct agents who logged in from the period's first day up to and including each day (R3, R11).
-
-    Returns arrays of shape ``(days,)``. An agent with any Premium session in the period is Premium from its first
-    login on, so earlier days are restated when ``period`` ends later. Codes of agents must be small.
-    """
-    first = start_of(period.first)
-    seen = sessions.within(first, first + period.days * MICROSECONDS_A_DAY)
-    agents = int(seen.actor.max()) + 1 if len(seen) else 0
-    first_day = np.full(agents, period.days, np.int64)
-    np.minimum.at(first_day, seen.actor, (seen.start - first) // MICROSECONDS_A_DAY)
-    is_premium = np.zeros(agents, np.bool_)
-    is_premium[seen.actor[seen.premium]] = True
-
-    def count(days: Int64) -> Int64:
-        logged_in = np.bincount(days, minlength=period.days + 1)[: period.days]
-        return np.cumsum(logged_in).astype(np.int64)
-
-    return AgentsUsed(premium=count(first_day[is_premium]), standard=count(first_day[~is_premium]))

@@ -88,54 +88,56 @@ def blocks(length: int) -> Iterator[slice]:
     return (slice(first, first + _BLOCK) for first in range(0, max(1, length), _BLOCK))
 
 
-def ensure_fits(codes: Int64, bits: int) -> None:
-    """Codes and ``bits`` more must fit into the 63 bits of a number: an ``OverflowError`` rather than a wrong count."""
-    if int(codes.max(initial=0)).bit_length() + bits > 63:
-        raise OverflowError("too many actors for so many intervals or days at once")
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """One axis for the slots of all actors: each has a lane for its slots 0..``end`` − 1, one lane after another.
 
-
-def sharing(group: Int64, start: Int64) -> Int64:
-    """The positions of the intervals whose group has others, by group and, within a group, by start.
-
-    The largest group times the number of intervals must stay below 2**62; otherwise ``OverflowError``.
+    Ranges of slots are half-open and ``longest`` slots long at most. Packed, a range is one number: numbers are sorted
+    several times faster than pairs or positions.
     """
-    packed = _in_order(group)
-    width = len(group).bit_length()
-    in_order = packed >> width
-    is_next = np.ones(len(group) + 1, np.bool_)
-    np.not_equal(in_order[1:], in_order[:-1], out=is_next[1:-1])
-    several = packed.take(np.flatnonzero(~(is_next[1:] & is_next[:-1]))) & ((1 << width) - 1)
-    several = several.take(np.argsort(start.take(several)))
-    packed = _in_order(group.take(several))
-    return several.take(packed & ((1 << len(several).bit_length()) - 1))
 
+    end: int
+    longest: int
 
-def _in_order(group: Int64) -> Int64:
-    """The groups in order, each with its position in the lower bits, as many as the number of groups has.
+    @property
+    def _width(self) -> int:
+        """The bits of a place in a lane: a range up to ``end`` does not touch the next lane."""
+        return self.end.bit_length()
 
-    Numbers are sorted several times faster than positions by their numbers.
-    """
-    width = len(group).bit_length()
-    ensure_fits(group, width)
-    packed = group << width
-    packed |= np.arange(len(group))
-    packed.sort()
-    return packed
+    @property
+    def _length(self) -> int:
+        """The bits of a range's length."""
+        return self.longest.bit_length()
 
+    def starts(self, actor: Int64) -> Int64:
+        """Where the lane of each actor starts; ``OverflowError`` where its ranges would not fit into a number."""
+        _ensure_fits(actor, self._width + self._length)
+        return actor << self._width
 
-def reached_before(group: Int64, end: Int64) -> Int64:
-    """The latest end among those before each one in its group; the lowest number there is for a group's first.
+    def pack(self, first: Int64, beyond: Int64) -> Int64:
+        """Ranges on the axis, each as one number."""
+        return (first << self._length) + (beyond - first)
 
-    Equal groups stand next to each other. Each pass looks back twice as far as the last. A running maximum over groups
-    moved apart by the length of the axis would take one, but overflow where actors are many and the axis is long.
-    """
-    reached = np.full_like(end, np.iinfo(np.int64).min)
-    np.copyto(reached[1:], end[:-1], where=group[1:] == group[:-1])
-    back = 1
-    while (is_same := group[back:] == group[:-back]).any():
-        np.maximum(reached[back:], reached[:-back], out=reached[back:], where=is_same)
-        back *= 2
-    return reached
+    def united(self, packed: Int64) -> tuple[Int64, Int64]:
+        """Packed ranges in order, those that overlap or touch made one: first and beyond. Sorts ``packed``."""
+        packed.sort()
+        firsts, beyonds, reached = [], [], np.full(1, -1)
+        for block in blocks(len(packed)):
+            first = packed[block] >> self._length
+            # How far the ranges before each one reach: where that is not up to it, the run before ends and one opens.
+            reached = np.append(reached[-1:], first + (packed[block] & ((1 << self._length) - 1)))
+            np.maximum.accumulate(reached, out=reached)
+            opens = np.flatnonzero(first > reached[:-1])
+            firsts.append(first.take(opens))
+            beyonds.append(reached.take(opens))
+        return np.concatenate(firsts), np.concatenate([*beyonds, reached[-1:]])[1:]
+
+    def depth(self, first: Int64, beyond: Int64) -> Int64:
+        """How many actors have a range at each slot: shape ``(end,)``. Ranges are disjoint; overwrites both arrays."""
+        in_lane = (1 << self._width) - 1
+        first &= in_lane
+        beyond &= in_lane
+        return depth(first, beyond, self.end)
 
 
 def depth(first: Int64, beyond: Int64, length: int) -> Int64:
@@ -146,3 +148,52 @@ def depth(first: Int64, beyond: Int64, length: int) -> Int64:
     change = np.bincount(first, minlength=length)[:length]
     change -= np.bincount(beyond, minlength=length)[:length]
     return np.cumsum(change, out=change)
+
+
+def sharing(group: Int64, start: Int64) -> Int64:
+    """The positions of the intervals whose group has others, by group and, within a group, by start.
+
+    The largest group times the number of intervals must stay below 2**62; otherwise ``OverflowError``.
+    """
+    width = len(group).bit_length()
+    position = (1 << width) - 1
+    packed = _in_order(group, width)
+    in_order = packed >> width
+    is_next = np.ones(len(group) + 1, np.bool_)
+    np.not_equal(in_order[1:], in_order[:-1], out=is_next[1:-1])
+    several = packed.take(np.flatnonzero(~(is_next[1:] & is_next[:-1]))) & position
+    groups, starts = group.take(several), start.take(several)
+    if np.any((starts[1:] < starts[:-1]) & (groups[1:] == groups[:-1])):  # mostly all came in order of start
+        several = several.take(np.argsort(starts))
+        several = several.take(_in_order(group.take(several), width) & position)
+    return several
+
+
+def _in_order(group: Int64, width: int) -> Int64:
+    """The groups in order, those that are equal as they came, each with its position in the lower ``width`` bits."""
+    _ensure_fits(group, width)
+    packed = group << width
+    packed |= np.arange(len(group))
+    packed.sort()
+    return packed
+
+
+def reached_before(group: Int64, end: Int64) -> Int64:
+    """The latest end among those before each one in its group; the lowest number there is for a group's first.
+
+    Equal groups stand next to each other. Each pass looks back twice as far as the last. A running maximum over groups
+    moved apart by the length of the axis would take one, but in microseconds overflow for many actors in many days.
+    """
+    reached = np.full_like(end, np.iinfo(np.int64).min)
+    np.copyto(reached[1:], end[:-1], where=group[1:] == group[:-1])
+    back = 1
+    while (is_same := group[back:] == group[:-back]).any():
+        np.maximum(reached[back:], reached[:-back], out=reached[back:], where=is_same)
+        back *= 2
+    return reached
+
+
+def _ensure_fits(codes: Int64, bits: int) -> None:
+    """Codes and ``bits`` more must fit into the 63 of a number: refused rather than miscounted."""
+    if int(codes.max(initial=0)).bit_length() + bits > 63:
+        raise OverflowError("too many actors for so many intervals or days at once")

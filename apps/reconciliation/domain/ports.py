@@ -9,6 +9,8 @@ from apps.reconciliation.domain.intervals import (
     MICROSECONDS_A_MINUTE,
     Int64,
     Intervals,
+    Lanes,
+    blocks,
     depth,
     reached_before,
     sharing,
@@ -22,23 +24,39 @@ def contacts_by_minute(legs: Intervals, period: Period) -> Int64:
     """Distinct contacts that touch each clock minute (R8): int64, shape ``(days, 1440)``.
 
     Legs may lie anywhere. Two legs of one contact in a minute are one: its legs are united by the minutes they touch.
-    Memory is proportional to legs and minutes; ``OverflowError`` where contacts × legs exceed 2**62.
+    Memory is proportional to legs and minutes. A million contacts can be counted in 4,000 days at once and more in
+    fewer; ``OverflowError`` where there are too many.
     """
-    minutes = MINUTES_A_DAY * period.days
-    come, gone = _there(legs, start_of(period.first), width=MICROSECONDS_A_MINUTE, slots=minutes)
-    return depth(come, gone, minutes).reshape(period.days, MINUTES_A_DAY)
+    origin, minutes = start_of(period.first), MINUTES_A_DAY * period.days
+    longest = int((legs.end - legs.start).max(initial=0)) // MICROSECONDS_A_MINUTE + 2
+    lanes = Lanes(minutes, longest=min(longest, minutes))
+
+    def touched(legs: Intervals) -> Int64:
+        come, gone = _there(legs, origin, width=MICROSECONDS_A_MINUTE, slots=minutes)
+        lane = lanes.starts(legs.actor)
+        return lanes.pack(lane + come, lane + gone)
+
+    packed = np.concatenate([touched(legs.take(block)) for block in blocks(len(legs))])
+    return lanes.depth(*lanes.united(packed)).reshape(period.days, MINUTES_A_DAY)
 
 
 def contacts_by_instant(legs: Intervals, period: Period) -> Int64:
-    """The most distinct contacts at one instant of each clock minute (R8, setting ``ivr_peak``).
+    """The most distinct contacts at one instant of each clock minute (R8, setting ``ivr_peak``; R9).
 
-    Returns int64, shape ``(days, 1440)``.
+    Returns int64, shape ``(days, 1440)``. Legs may lie anywhere; ``OverflowError`` where contacts × legs exceed 2**62.
     """
     minutes = MINUTES_A_DAY * period.days
     # A moment occupies the single microsecond it falls on; times are whole microseconds.
     come, gone = _there(legs, start_of(period.first), width=1, slots=minutes * MICROSECONDS_A_MINUTE)
-    first, beyond = (-(-edges // MICROSECONDS_A_MINUTE) for edges in (come, gone))
-    most = depth(first, beyond, minutes + 1)  # as each minute begins; then it rises only where contacts come
+    # Each leg counts from where the earlier ones of its contact end. Most contacts have one, which needs no order.
+    several = sharing(legs.actor, come)
+    beyond = gone.take(several)
+    fresh = np.maximum(come.take(several), reached_before(legs.actor.take(several), beyond))
+    come[several] = fresh
+    gone[several] = np.maximum(fresh, beyond)
+
+    first, last = (-(-edges // MICROSECONDS_A_MINUTE) for edges in (come, gone))
+    most = depth(first, last, minutes + 1)  # as each minute begins; then it rises only where contacts come
     # At one instant some go before others come: the count after the last who comes is that of the instant.
     changes = np.concatenate([gone * 2, come * 2 + 1])
     changes.sort()
@@ -49,19 +67,11 @@ def contacts_by_instant(legs: Intervals, period: Period) -> Int64:
 
 
 def _there(legs: Intervals, origin: int, *, width: int, slots: int) -> tuple[Int64, Int64]:
-    """The slot (of ``width`` microseconds) in which each leg comes and the first one after it, from 0 to ``slots``.
+    """The slot (of ``width`` microseconds from ``origin``) in which each leg comes and the first one after it.
 
-    Legs of one contact share no slot: each counts from where the earlier ones end. What lies outside becomes empty.
+    Cut to 0..``slots``, so that what lies outside is empty.
     """
-    come = legs.start - origin
-    come //= width
-    gone = legs.end - (origin - width + 1)  # rounded up: an end on the edge of a slot does not touch the next
-    gone //= width
-    np.maximum(gone, come + 1, out=gone)  # but a moment on the edge touches its slot
-
-    several = sharing(legs.actor, come)  # few: most contacts have one leg
-    beyond = gone.take(several)
-    fresh = np.maximum(come.take(several), reached_before(legs.actor.take(several), beyond))
-    come[several] = fresh
-    gone[several] = np.maximum(fresh, beyond)
+    come = (legs.start - origin) // width
+    # Rounded up: an end on the edge of a slot does not touch the next; but a moment on the edge touches its slot.
+    gone = np.maximum((legs.end - (origin - width + 1)) // width, come + 1)
     return np.clip(come, 0, slots, out=come), np.clip(gone, 0, slots, out=gone)
