@@ -65,11 +65,13 @@ def plan(
     stale: Sequence[Stale],
     usage: Period | None,
     last_day: date,
+    used: Period | None = None,
 ) -> list[Work]:
     """The work on cycles that are not closed, up to ``last_day``, the last that may be used.
 
     ``stored`` and ``basis`` (as it is now) are by the cycles' first days. ``usage``: from the first day on which a
-    record starts to the last that one may touch; cycles elsewhere are zeros that nobody stores.
+    record starts to the last that one may touch; cycles elsewhere are zeros that nobody stores. ``used``: to the last
+    on which one starts; of the cycles there each is stored, marked or not, in whatever order records arrive (R15).
     """
     found = []
     for cycle in cycles:
@@ -79,8 +81,7 @@ def plan(
         marked = [each for each in stale if each.first <= cycle.last and cycle.first <= each.last]
         known = stored.get(cycle.first)
         if known is None:
-            touched = usage is not None and cycle.first <= usage.last and usage.first <= cycle.last
-            if marked and touched:
+            if _meets(used, cycle) or (marked and _meets(usage, cycle)):
                 found.append(Work.whole(cycle, until))
         elif known.basis != basis[cycle.first] or (
             known.keeps_logins and any(each.replaces for each in marked)
@@ -92,6 +93,10 @@ def plan(
                 days.append(Period(known.until + ONE_DAY, until))
             found.append(Work(cycle, until, merge(days, within=Period(cycle.first, until)), is_whole=False))
     return found
+
+
+def _meets(usage: Period | None, cycle: Cycle) -> bool:
+    return usage is not None and cycle.first <= usage.last and usage.first <= cycle.last
 
 
 def merge(days: Iterable[Period], *, within: Period) -> tuple[Period, ...]:

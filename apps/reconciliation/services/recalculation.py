@@ -91,15 +91,29 @@ def reconcile_customers(
             stored={result.first_day: _as_stored(result) for result in kept},
             basis={cycle.first: _basis(cycle, settings[cycle.primary.offer]) for cycle in cycles},
             stale=[_as_stale(span) for span in spans[customer.pk]],
-            usage=_reach(usage.get(customer.pk)),
+            usage=_reach(usage[customer.pk]),
             last_day=last_day,
+            used=usage[customer.pk],
         )
         sheets += (
             Sheet(customer, work, standing.lines, settings[work.cycle.primary.offer]) for work in works
         )
     forget_results(vanished)
     count_stretches(sheets, expected=expected)
-    sheets = [sheet for sheet in sheets if _is_stored(sheet, usage[sheet.customer.pk])]
+    unused = {
+        (sheet.customer.pk, sheet.work.cycle.first)
+        for sheet in sheets
+        if not _is_stored(sheet, usage[sheet.customer.pk])
+    }
+    forget_results(
+        [
+            each
+            for held in results.values()
+            for each in held
+            if each.pk and (each.customer_id, each.first_day) in unused
+        ]
+    )
+    sheets = [sheet for sheet in sheets if (sheet.customer.pk, sheet.work.cycle.first) not in unused]
     store_results(sheets)
     done = [span.pk for held in spans.values() for span in held if until is None or span.last_day <= until]
     StaleSpan.objects.filter(pk__in=done).delete()
@@ -174,6 +188,4 @@ def _reach(usage: Period | None) -> Period | None:
 
 def _is_stored(sheet: Sheet, usage: Period | None) -> bool:
     """A cycle after the last record that starts is stored only where a record reaches into it (R3)."""
-    if not sheet.work.is_whole or (usage is not None and sheet.work.cycle.first <= usage.last):
-        return True
-    return sheet.figures.has_usage
+    return (usage is not None and sheet.work.cycle.first <= usage.last) or sheet.figures.has_usage
