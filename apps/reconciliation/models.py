@@ -54,33 +54,37 @@ class CycleResult(OfCustomer):
         return f"{self.first_day} – {self.last_day}"
 
 
-class DayFigure(models.Model):
-    """One row of the Daily Detail (R2–R8, R11), identified by its customer, day and usage type.
+class TypeFigures(models.Model):
+    """The Daily Detail of one usage type through a cycle (R2–R8, R11): arrays with a number for each day used.
 
-    A day lies in one cycle, so its rows need no other key. There are no foreign keys, as in facts: a run writes tens
-    of thousands of rows, and its one door (``services``) writes them for customers that it has locked.
+    A row a cycle and not one a day, because rows, and not rules, were most of the time of a run. There are no foreign
+    keys, as in facts: the one door (``services``) writes for customers that it has locked.
     """
 
-    pk = models.CompositePrimaryKey("customer_id", "day", "usage_type")
+    pk = models.CompositePrimaryKey("customer_id", "first_day", "usage_type")
     partner_id = models.IntegerField()
     customer_id = models.IntegerField()
-    day = models.DateField()
+    first_day = models.DateField()
     usage_type = models.CharField(max_length=30, choices=_USAGE_TYPES)
     position = models.PositiveSmallIntegerField(help_text="Order of a day's rows: Premium before Standard.")
-    used = models.PositiveIntegerField()
-    committed = models.PositiveIntegerField()
-    substituted = models.PositiveIntegerField()
-    overage = models.PositiveIntegerField()
-    peak_at = models.PositiveSmallIntegerField(
-        null=True, help_text="Minute of the day at which the peak was reached."
+    used = ArrayField(models.PositiveIntegerField())
+    committed = ArrayField(models.PositiveIntegerField())
+    substituted = ArrayField(models.PositiveIntegerField())
+    overage = ArrayField(models.PositiveIntegerField())
+    peak_at = ArrayField(
+        models.PositiveSmallIntegerField(),
+        null=True,
+        help_text="Minute of the day at which each day's peak was reached.",
     )
-    is_overage_peak = models.BooleanField()
+    marked = models.PositiveSmallIntegerField(
+        null=True, help_text="The day of the overage peak, from 0 (R7)."
+    )
 
     class Meta:
-        ordering = ("day", "position")
+        ordering = ("position",)
 
     def __str__(self) -> str:
-        return f"{self.day} {self.usage_type}"
+        return f"{self.first_day} {self.usage_type}"
 
 
 class BilledQuantity(OfCustomer):
@@ -102,18 +106,19 @@ class BilledQuantity(OfCustomer):
         return f"{self.usage_type}: {self.quantity}"
 
 
-class DayProfile(models.Model):
-    """A day's counts of one measure as a compact array (``domain.profiles``); a day without any has no row."""
+class CycleProfile(models.Model):
+    """A cycle's counts of one measure, day by day, as a compact array (``domain.profiles``). Without any, no row."""
 
-    pk = models.CompositePrimaryKey("customer_id", "day", "measure")
+    pk = models.CompositePrimaryKey("customer_id", "first_day", "measure")
     partner_id = models.IntegerField()
     customer_id = models.IntegerField()
-    day = models.DateField()
+    first_day = models.DateField()
+    last_day = models.DateField()
     measure = models.CharField(max_length=30, choices=[(measure.value, measure.value) for measure in Measure])
     counts = models.BinaryField()
 
     def __str__(self) -> str:
-        return f"{self.day} {self.measure}"
+        return f"{self.first_day} {self.measure}"
 
 
 class CycleLogins(OfCustomer):

@@ -10,7 +10,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
-from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -22,11 +21,11 @@ from apps.core.problems import NotFoundRefusal, Refusal
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.agents import LOOK_BACK, SAMPLE
 from apps.reconciliation.domain.counting import Facts, Named, calculate
-from apps.reconciliation.domain.detail import Billed, Family, Figures, Row, Use
-from apps.reconciliation.domain.intervals import Intervals
+from apps.reconciliation.domain.detail import Billed, Family, Figures, Row, TypeDetail, Use, list_rows
+from apps.reconciliation.domain.intervals import Int64, Intervals
 from apps.reconciliation.domain.logins import Logins
 from apps.reconciliation.domain.settings import RULES_VERSION, Settings
-from apps.reconciliation.models import CycleLogins, CycleResult, DayFigure
+from apps.reconciliation.models import CycleLogins, CycleResult, TypeFigures
 from apps.subscriptions.domain.commitments import committed_by_day
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.models import ClosedCycle
@@ -172,21 +171,7 @@ def _stored_figures(
         customer=customer,
         cycle=cycle,
         until=stored.until,
-        rows=[
-            Row(
-                day=row.day,
-                usage_type=UsageType(row.usage_type),
-                used=row.used,
-                committed=row.committed,
-                substituted=row.substituted,
-                overage=row.overage,
-                peak_at=row.peak_at,
-                is_overage_peak=row.is_overage_peak,
-            )
-            for row in DayFigure.objects.filter(
-                customer_id=customer.pk, day__range=(stored.first_day, stored.until)
-            )
-        ],
+        rows=list_rows(Period(stored.first_day, stored.until), read_types(customer.pk, stored.first_day)),
         billed={UsageType(row.usage_type): Billed(row.quantity, row.day) for row in stored.billed.all()},
         is_closed=is_closed,
         is_stored=True,
@@ -196,32 +181,46 @@ def _stored_figures(
     )
 
 
+def read_types(customer_id: int, first_day: date) -> list[TypeDetail]:
+    """What is stored of a cycle's usage types, in the order of a day's rows; nothing where nothing is stored."""
+    return [
+        TypeDetail(
+            usage_type=UsageType(stored.usage_type),
+            used=np.array(stored.used, np.int64),
+            peak_at=None if stored.peak_at is None else np.array(stored.peak_at, np.int64),
+            committed=np.array(stored.committed, np.int64),
+            substituted=np.array(stored.substituted, np.int64),
+            overage=np.array(stored.overage, np.int64),
+            marked=stored.marked,
+        )
+        for stored in TypeFigures.objects.filter(customer_id=customer_id, first_day=first_day)
+    ]
+
+
 def read_known_use(cycles: Sequence[tuple[int, Period]]) -> list[dict[UsageType, Use]]:
     """What is stored of the days' use of the types with a peak, for cycles of customers; other days are 0."""
     found: list[dict[UsageType, Use]] = [{} for _cycle in cycles]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT cycle.number, usage_type, array_agg(day - first), array_agg(used), array_agg(peak_at)
-            FROM unnest(%s::int[], %s::date[], %s::date[]) WITH ORDINALITY AS cycle (customer_id, first, last, number)
-            JOIN reconciliation_dayfigure AS figure ON figure.customer_id = cycle.customer_id
-                AND figure.day BETWEEN cycle.first AND cycle.last
-            WHERE peak_at IS NOT NULL
-            GROUP BY cycle.number, usage_type
-            """,
-            [
-                [customer_id for customer_id, _period in cycles],
-                [period.first for _customer, period in cycles],
-                [period.last for _customer, period in cycles],
-            ],
-        )
-        rows = cursor.fetchall()
-    for number, usage_type, days, used, peak_at in rows:
-        nothing = np.zeros(cycles[number - 1][1].days, np.int64)
-        use = found[number - 1][UsageType(usage_type)] = Use(nothing, nothing.copy())
-        use.used[days] = used
-        use.peak_at[days] = peak_at  # type: ignore[index]
+    numbers = {(customer_id, period.first): number for number, (customer_id, period) in enumerate(cycles)}
+    stored = TypeFigures.objects.filter(
+        customer_id__in={customer_id for customer_id, _first in numbers},
+        first_day__in={first for _customer, first in numbers},
+        peak_at__isnull=False,
+    )
+    for each in stored.only("customer_id", "first_day", "usage_type", "used", "peak_at"):
+        number = numbers.get((each.customer_id, each.first_day))
+        if number is not None:
+            days = cycles[number][1].days
+            found[number][UsageType(each.usage_type)] = Use(
+                _of_days(each.used, days), _of_days(each.peak_at or (), days)
+            )
     return found
+
+
+def _of_days(stored: Sequence[int], days: int) -> Int64:
+    """A number for each of so many days; those of which none is stored have 0."""
+    numbers = np.zeros(days, np.int64)
+    numbers[: len(stored)] = stored[:days]
+    return numbers
 
 
 def read_known_logins(cycles: Sequence[tuple[int, Period]]) -> list[dict[Family, Logins]]:

@@ -28,11 +28,11 @@ from apps.reconciliation.domain.closing import (
     use_of,
 )
 from apps.reconciliation.domain.counting import calculate
-from apps.reconciliation.domain.detail import Billed, Row
+from apps.reconciliation.domain.detail import Billed, list_rows
 from apps.reconciliation.domain.digital import settle_units
-from apps.reconciliation.models import CycleResult, DayFigure
+from apps.reconciliation.models import CycleResult
 from apps.reconciliation.profiles import read_profiles
-from apps.reconciliation.selectors import as_facts, hash_records, read_facts, read_known_logins
+from apps.reconciliation.selectors import as_facts, hash_records, read_facts, read_known_logins, read_types
 from apps.subscriptions.domain.commitments import committed_by_day
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.models import ClosedCycle
@@ -98,8 +98,8 @@ def _compare_hash(row: ClosedCycle, found: str) -> Iterator[Difference]:
 def _compare_stored(row: ClosedCycle, closed: Closed) -> Iterator[Difference]:
     """Results are stored beside the snapshot, for pages to read."""
     period = closed.period
-    figures = DayFigure.objects.filter(customer_id=row.customer_id, day__range=(period.first, period.last))
-    yield from compare_rows(Cause.STORED, closed.rows, [_as_row(figure) for figure in figures])
+    stored = list_rows(period, read_types(row.customer_id, period.first))
+    yield from compare_rows(Cause.STORED, closed.rows, stored)
     result = CycleResult.objects.filter(
         customer=row.customer_id, service=row.service, first_day=row.first_day
     ).first()
@@ -118,19 +118,6 @@ def _compare_stored(row: ClosedCycle, closed: Closed) -> Iterator[Difference]:
     if closed.profiles is not None:
         profiles = hash_profiles(read_profiles(row.customer, period))
         yield from compare_values(Cause.STORED, "day profiles of", closed.profiles, profiles)
-
-
-def _as_row(figure: DayFigure) -> Row:
-    return Row(
-        day=figure.day,
-        usage_type=UsageType(figure.usage_type),
-        used=figure.used,
-        committed=figure.committed,
-        substituted=figure.substituted,
-        overage=figure.overage,
-        peak_at=figure.peak_at,
-        is_overage_peak=figure.is_overage_peak,
-    )
 
 
 def _compare_now(row: ClosedCycle, closed: Closed) -> Iterator[Difference]:

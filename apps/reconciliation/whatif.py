@@ -16,9 +16,16 @@ from apps.reconciliation.domain.detail import Use
 from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
 from apps.reconciliation.domain.whatif import Changes, Comparison, Kept, re_rate
-from apps.reconciliation.models import CycleResult, DayFigure
+from apps.reconciliation.models import CycleResult
 from apps.reconciliation.profiles import read_profiles
-from apps.reconciliation.selectors import cycle_starting, is_fresh, last_day_used, model_of, settings_of
+from apps.reconciliation.selectors import (
+    cycle_starting,
+    is_fresh,
+    last_day_used,
+    model_of,
+    read_types,
+    settings_of,
+)
 from apps.subscriptions.domain.commitments import Line, committed_by_day
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.models import ClosedCycle
@@ -112,13 +119,6 @@ def _read_use(customer: Customer, cycle: Cycle, period: Period, *, is_stored: bo
     use = dict.fromkeys(peaked_types(model_of(cycle)), Use(nothing, nothing))
     if not is_stored:
         return use
-    columns: dict[UsageType, tuple[list[int], list[int | None]]] = {}
-    figures = DayFigure.objects.filter(customer_id=customer.pk, day__range=(period.first, period.last))
-    for usage_type, used, peak_at in figures.order_by("day").values_list("usage_type", "used", "peak_at"):
-        of_type = columns.setdefault(UsageType(usage_type), ([], []))
-        of_type[0].append(used)
-        of_type[1].append(peak_at)
     return use | {
-        usage_type: Use(np.array(used, np.int64), None if None in peak_at else np.array(peak_at, np.int64))
-        for usage_type, (used, peak_at) in columns.items()
+        each.usage_type: Use(each.used, each.peak_at) for each in read_types(customer.pk, cycle.first)
     }

@@ -103,8 +103,8 @@ TABLES = {
     "reconciliation_billedquantity": of_customer(ALL),
     "reconciliation_cyclelogins": of_customer(ALL),
     "reconciliation_cycleresult": of_customer(ALL),
-    "reconciliation_dayfigure": of_customer(ALL),
-    "reconciliation_dayprofile": of_customer(ALL),
+    "reconciliation_typefigures": of_customer(ALL),
+    "reconciliation_cycleprofile": of_customer(ALL),
     "reconciliation_run": shared("the provider's alone", provider=ALL),
     "reconciliation_runitem": shared("the provider's alone", provider=ALL),
     "reconciliation_verification": shared("the provider's alone", provider=CHANGE),
@@ -536,8 +536,8 @@ DIFFERENT = {
 }
 # Written by the thousand; each has one door, which takes both ids from one customer.
 CHECKED_IN_THE_DOOR = {
-    "reconciliation_dayfigure": "a run writes tens of thousands",
-    "reconciliation_dayprofile": "a run writes tens of thousands",
+    "reconciliation_typefigures": "a run writes tens of thousands",
+    "reconciliation_cycleprofile": "a run writes tens of thousands",
     "usage_event": "an import writes a million",
     "usage_interval": "an import writes a million",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -16,9 +16,12 @@ from apps.catalogue.domain.kinds import Service
 from apps.core.domain.periods import Period
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Customer
-from apps.reconciliation.domain.profiles import Measure, unpack
-from apps.reconciliation.models import BilledQuantity, DayFigure, DayProfile
-from apps.reconciliation.selectors import calculate_cycle, cycle_starting
+from apps.reconciliation.domain.counting import Profiles
+from apps.reconciliation.domain.detail import Row as DetailRow
+from apps.reconciliation.domain.detail import list_rows
+from apps.reconciliation.models import BilledQuantity
+from apps.reconciliation.profiles import read_profiles
+from apps.reconciliation.selectors import calculate_cycle, cycle_starting, read_types
 from tests.conftest import NOW
 
 Row = tuple[Any, ...]
@@ -87,67 +90,58 @@ def calculated(customers: Iterable[Customer], cycle: Period) -> Figures:
         for customer in customers:
             its = cycle_starting(customer, cycle.first, today=NOW.date(), service=Service.CONTACT_CENTRE)
             figures = calculate_cycle(customer, its, until=cycle.last).figures
-            days += (
-                (
-                    customer.pk,
-                    row.day,
-                    row.usage_type.value,
-                    row.used,
-                    row.committed,
-                    row.substituted,
-                    row.overage,
-                    row.is_overage_peak,
-                )
-                for row in figures.rows
-            )
+            days += _days(customer.pk, figures.rows)
             billed += (
                 (customer.pk, usage_type.value, each.quantity, each.day)
                 for usage_type, each in figures.billed.items()
             )
-            profiles += (
-                (customer.pk, day, measure.value, _changes(counts))
-                for measure, of_days in figures.profiles.items()
-                for day, counts in zip(cycle, of_days, strict=True)
-                if counts.any()
-            )
+            profiles += _profiles(customer, cycle, figures.profiles)
     return Figures("the product's calculation", sorted(days), sorted(billed, key=_by_type), sorted(profiles))
 
 
 def stored(customers: Iterable[Customer], cycle: Period) -> Figures:
     """What the product has stored."""
     ids = [customer.pk for customer in customers]
-    days = (cycle.first, cycle.last)
     with scope(PROVIDER):
         return Figures(
             name="the product's tables",
-            days=list(
-                DayFigure.objects.filter(customer_id__in=ids, day__range=days)
-                .order_by("customer_id", "day", "usage_type")
-                .values_list(
-                    "customer_id",
-                    "day",
-                    "usage_type",
-                    "used",
-                    "committed",
-                    "substituted",
-                    "overage",
-                    "is_overage_peak",
-                )
+            days=sorted(
+                row
+                for customer_id in ids
+                for row in _days(customer_id, list_rows(cycle, read_types(customer_id, cycle.first)))
             ),
             billed=list(
                 BilledQuantity.objects.filter(customer_id__in=ids, result__first_day=cycle.first)
                 .order_by("customer_id", "usage_type")
                 .values_list("customer_id", "usage_type", "quantity", "day")
             ),
-            profiles=[
-                (customer_id, day, measure, _changes(unpack(bytes(counts), Measure(measure))))
-                for customer_id, day, measure, counts in DayProfile.objects.filter(
-                    customer_id__in=ids, day__range=days
-                )
-                .order_by("customer_id", "day", "measure")
-                .values_list("customer_id", "day", "measure", "counts")
-            ],
+            profiles=sorted(
+                row
+                for customer in customers
+                for row in _profiles(customer, cycle, read_profiles(customer, cycle))
+            ),
         )
+
+
+def _days(customer_id: int, rows: Iterable[DetailRow]) -> Iterator[Row]:
+    for row in rows:
+        yield (
+            customer_id,
+            row.day,
+            row.usage_type.value,
+            row.used,
+            row.committed,
+            row.substituted,
+            row.overage,
+            row.is_overage_peak,
+        )
+
+
+def _profiles(customer: Customer, cycle: Period, profiles: Profiles) -> Iterator[Row]:
+    for measure, of_days in profiles.items():
+        for day, counts in zip(cycle, of_days, strict=True):
+            if counts.any():
+                yield customer.pk, day, measure.value, _changes(counts)
 
 
 def _by_type(row: Row) -> tuple[int, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Customer
-from apps.reconciliation.models import BilledQuantity, CycleLogins, CycleResult, DayFigure, DayProfile
+from apps.reconciliation.models import BilledQuantity, CycleLogins, CycleProfile, CycleResult, TypeFigures
 
-RESULTS = (CycleResult, DayFigure, BilledQuantity, DayProfile, CycleLogins)
+RESULTS = (CycleResult, TypeFigures, BilledQuantity, CycleProfile, CycleLogins)
 _OF_THE_MOMENT = ("id", "result_id", "calculated_at")
 
 

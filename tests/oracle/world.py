@@ -79,7 +79,7 @@ class World:
         self, customer: str, until: date, settings: Settings = CHOSEN
     ) -> list[tuple[date, str, str]]:
         """R10: usage on days up to `until` with no active subscription of its service, each with its day."""
-        found = set()
+        found = []  # two sources may have records of the same id (R13)
         for fact in self.facts(customer):
             service = DIGITAL if fact.kind == "digital-usage" else CONTACT_CENTRE
             for used in usage.intervals([fact], fact.kind, until, settings.longest_open):
@@ -87,7 +87,7 @@ class World:
                     if used.overlaps(usage.midnight(day), usage.midnight(day + ONE_DAY)) and not (
                         cycle_rules.active(self.customer(customer), service, day)
                     ):
-                        found.add((day, fact.kind, fact.record_id))
+                        found.append((day, fact.kind, fact.record_id))
         return sorted(found)
 
     # R1, R10

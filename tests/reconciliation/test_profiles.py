@@ -1,6 +1,8 @@
-"""Day profiles: whatever was counted comes back, and takes little room."""
+"""Profiles: whatever was counted comes back, cut and joined as it was, and takes little room."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,65 +10,81 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.reconciliation.domain.intervals import Int64
-from apps.reconciliation.domain.profiles import Measure, pack_days, unpack
+from apps.reconciliation.domain.profiles import Measure, Steps
 
-
-def day(measure: Measure, counts: dict[int, int], *, level: int = 0) -> Int64:
-    """A day with ``level`` in every slot but those given."""
-    return np.array([counts.get(slot, level) for slot in range(measure.slots)], np.int64)
+SLOTS = 1440
 
 
 @st.composite
-def days(draw: st.DrawFn) -> tuple[Measure, Int64]:
-    measure = draw(st.sampled_from(Measure))
+def profiles(draw: st.DrawFn) -> Int64:
+    """Quiet days, busy ones whose every slot is another, and counts on the edges of what bytes hold."""
+    length = draw(st.sampled_from([1, 2, 96, 96 * 3, SLOTS, 48 * SLOTS]))
     highest = draw(st.sampled_from([0, 1, 255, 256, 65_535, 65_536, 2**31 - 1]))
-    counts = st.dictionaries(st.integers(0, measure.slots - 1), st.integers(0, highest), max_size=8)
-    held = draw(st.lists(counts, min_size=1, max_size=4))
-    level = draw(st.sampled_from([0, min(3, highest)]))
-    if draw(st.booleans()):  # busy days, whose every slot is another
-        random = np.random.default_rng(draw(st.integers(0, 9)))
-        return measure, random.integers(0, highest + 1, (len(held), measure.slots))
-    return measure, np.array([day(measure, each, level=level) for each in held])
+    if draw(st.booleans()):
+        return np.random.default_rng(draw(st.integers(0, 9))).integers(0, highest + 1, length)
+    counts = np.full(length, draw(st.sampled_from([0, min(3, highest)])), np.int64)
+    for slot, count in draw(
+        st.lists(st.tuples(st.integers(0, length - 1), st.integers(0, highest)), max_size=8)
+    ):
+        counts[slot:] = count
+    return counts
+
+
+def told(steps: Steps) -> tuple[int, list[int], list[int]]:
+    return steps.length, steps.at.tolist(), steps.counts.tolist()
 
 
 @settings(max_examples=150, deadline=None)
-@given(counted=days())
-def test_what_is_packed_comes_back(counted: tuple[Measure, Int64]) -> None:
-    measure, counts = counted
-    packed = pack_days(counts)
-    assert len(packed) == len(counts)
-    for of_day, told in zip(counts, packed, strict=True):
-        if of_day.any():
-            assert unpack(told, measure).tolist() == of_day.tolist()
-        else:
-            assert told == b""
+@given(counts=profiles())
+def test_what_is_packed_comes_back(counts: Int64) -> None:
+    steps = Steps.of(counts)
+    assert steps.dense().tolist() == counts.tolist()
+    assert steps.at[0] == 0
+    assert np.all(np.diff(steps.counts) != 0)
+    assert steps.is_empty != counts.any()
+    packed = steps.pack()
+    assert told(Steps.unpack(packed, len(counts))) == told(steps)
+    assert len(packed) <= 2 + len(counts) * np.min_scalar_type(int(counts.max())).itemsize
 
 
-@settings(max_examples=50, deadline=None)
-@given(counted=days())
-def test_the_same_counts_give_the_same_bytes_alone_and_among_others(counted: tuple[Measure, Int64]) -> None:
-    _measure, counts = counted
-    assert pack_days(counts) == [told for of_day in counts for told in pack_days(of_day[np.newaxis])]
+@settings(max_examples=150, deadline=None)
+@given(counts=profiles(), data=st.data())
+def test_pieces_are_cut_and_joined_to_the_same_steps(counts: Int64, data: st.DataObject) -> None:
+    edges = data.draw(st.lists(st.integers(1, len(counts)), max_size=4, unique=True).map(sorted))
+    edges = [0, *(edge for edge in edges if edge < len(counts)), len(counts)]
+    whole = Steps.of(counts)
+    pieces = [whole.cut(first, beyond) for first, beyond in pairwise(edges)]
+    for piece, (first, beyond) in zip(pieces, pairwise(edges), strict=True):
+        assert told(piece) == told(Steps.of(counts[first:beyond]))
+    assert told(Steps.joined(pieces)) == told(whole)
+    assert Steps.joined(pieces).pack() == whole.pack()
+
+
+def test_nobody_all_along() -> None:
+    assert told(Steps.none(96)) == told(Steps.of(np.zeros(96, np.int64)))
+    assert Steps.none(96).is_empty
 
 
 @pytest.mark.parametrize(
-    ("counts", "length"),
+    ("counts", "days", "length"),
     [
-        ({}, 0),
-        ({600: 1}, 1 + 2 * 6),  # it rises and falls
-        ({600: 1, 601: 1}, 1 + 2 * 6),
-        ({0: 5}, 1 + 2 * 6),
-        ({1439: 5}, 1 + 6),
-        (dict.fromkeys(range(0, 1440, 12), 1), 1 + 1440),  # 240 changes would take as much
-        (dict.fromkeys(range(0, 1440, 2), 300), 1 + 2 * 1440),
-        (dict.fromkeys(range(0, 1440, 2), 70000), 1 + 4 * 1440),
+        ({600: 1}, 1, 2 + 3 * 3),  # from 0, from 600 and from 601 on: two bytes a slot and one a count
+        ({600: 1, 601: 1}, 1, 2 + 3 * 3),
+        ({0: 5}, 1, 2 + 2 * 3),
+        ({600: 300}, 1, 2 + 3 * 4),
+        ({600: 1}, 30, 2 + 3 * 3),
+        ({600: 1}, 46, 2 + 3 * 5),  # more slots than two bytes tell
+        (dict.fromkeys(range(0, 1440, 3), 1), 1, 2 + 1440),  # 960 changes would take twice as much
+        (dict.fromkeys(range(0, 1440, 2), 300), 1, 2 + 2 * 1440),
+        (dict.fromkeys(range(0, 1440, 2), 70000), 1, 2 + 4 * 1440),
     ],
 )
-def test_a_quiet_day_takes_a_few_bytes_and_a_busy_one_no_more_than_its_numbers(
-    counts: dict[int, int], length: int
+def test_a_quiet_cycle_takes_a_few_bytes_and_a_busy_one_no_more_than_its_numbers(
+    counts: dict[int, int], days: int, length: int
 ) -> None:
-    (packed,) = pack_days(day(Measure.IVR_PORTS, counts)[np.newaxis])
-    assert len(packed) == length
+    profile = np.zeros(days * SLOTS, np.int64)
+    profile[list(counts)] = list(counts.values())
+    assert len(Steps.of(profile).pack()) == length
 
 
 def test_a_measure_knows_its_slots() -> None:

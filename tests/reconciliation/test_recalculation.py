@@ -13,7 +13,7 @@ from django.db import transaction
 from apps.core.domain.periods import Period
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Customer
-from apps.reconciliation.models import CycleResult, DayFigure, RunItem
+from apps.reconciliation.models import CycleProfile, CycleResult, RunItem, TypeFigures
 from apps.reconciliation.services import open_run, reconcile_customer, sheets, work_items
 from apps.subscriptions.models import StaleSpan
 from apps.usage.selectors import Window, read_records
@@ -95,7 +95,7 @@ def from_nothing(owner: Customer) -> list[Any]:
     """What a full recalculation stores, after which everything is as it was."""
     with transaction.atomic():
         with scope(PROVIDER):
-            for table in (DayFigure, StaleSpan):
+            for table in (TypeFigures, CycleProfile, StaleSpan):
                 table.objects.filter(customer_id=owner.pk).delete()
             StaleSpan.objects.create(
                 partner_id=owner.partner_id,
@@ -131,8 +131,8 @@ def test_R3_a_late_premium_session_restates_the_whole_cycle_without_reading_it(
     reconcile(named)
     assert looked_at == [Period(june(28), june(29))]
     with scope(PROVIDER):
-        first = DayFigure.objects.get(customer_id=named.pk, day=june(1), usage_type="premium-named")
-    assert first.used == 1
+        premium = TypeFigures.objects.get(customer_id=named.pk, first_day=june(1), usage_type="premium-named")
+    assert premium.used[0] == 1
     assert bytes_of(named) == from_nothing(named)
 
 
@@ -153,11 +153,8 @@ def test_a_changed_line_has_no_record_read(two: list[Customer], looked_at: list[
     reconcile(two[0])
     assert looked_at == []
     with scope(PROVIDER):
-        assert set(
-            DayFigure.objects.filter(customer_id=two[0].pk, usage_type="standard-named").values_list(
-                "committed", flat=True
-            )
-        ) == {7}
+        standard = TypeFigures.objects.filter(customer_id=two[0].pk, usage_type="standard-named")
+        assert {quantity for cycle in standard for quantity in cycle.committed} == {7}
     assert bytes_of(two[0]) == from_nothing(two[0])
 
 

@@ -17,13 +17,12 @@ from apps.core.problems import Refusal
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
 from apps.reconciliation import tasks
-from apps.reconciliation.domain.profiles import Measure, unpack
+from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.models import (
     CycleResult,
-    DayFigure,
-    DayProfile,
     Run,
 )
+from apps.reconciliation.profiles import read_profiles
 from apps.reconciliation.runs import list_due
 from apps.reconciliation.selectors import (
     CycleFigures,
@@ -35,6 +34,7 @@ from apps.reconciliation.selectors import (
     last_day_used,
     list_available_cycles,
     newest_cycle_with_usage,
+    read_types,
 )
 from apps.reconciliation.services import (
     Recalculated,
@@ -145,10 +145,13 @@ def test_a_days_profile_is_kept_and_its_highest_count_is_what_was_used(db: None,
     files.use(*on(date(2024, 6, 3), "a", "b"))
     files.use(*(session(f"c{n}", "10:00", "10:05", day=date(2024, 6, 4)) for n in range(3)), kind="ivr-legs")
     reconcile(owner)
+    month = Period(date(2024, 6, 1), date(2024, 6, 30))
     with scope(PROVIDER):
         profiles = {
-            (profile.day, profile.measure): unpack(bytes(profile.counts), Measure(profile.measure))
-            for profile in DayProfile.objects.filter(customer_id=owner.pk)
+            (day, measure): counts
+            for measure, of_days in read_profiles(owner, month).items()
+            for day, counts in zip(month, of_days, strict=True)
+            if counts.any()
         }
     assert {key: (len(counts), int(counts.max())) for key, counts in profiles.items()} == {
         (date(2024, 6, 3), Measure.STANDARD_AGENTS): (96, 2),
@@ -438,8 +441,11 @@ def test_the_results_of_cycles_that_are_no_more_are_removed(owner: Customer, fil
     reconcile(owner)
     assert sorted(results(owner)) == [date(2024, 5, 15), date(2024, 6, 15)]
     with scope(PROVIDER):
-        days = set(DayFigure.objects.values_list("day", flat=True))
-    assert days == set(Period(date(2024, 5, 15), date(2024, 7, 14)))
+        days = {
+            first: {len(each.used) for each in read_types(owner.pk, first)}
+            for first in (date(2024, 5, 15), date(2024, 6, 15))
+        }
+    assert days == {date(2024, 5, 15): {31}, date(2024, 6, 15): {30}}
 
 
 def test_R10_every_cycle_keeps_its_figures_when_a_later_one_is_closed_first(

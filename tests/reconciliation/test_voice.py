@@ -26,7 +26,7 @@ from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.ports import contacts_by_instant
 from apps.reconciliation.domain.voice import judge_calls
-from apps.reconciliation.models import CycleResult, DayProfile
+from apps.reconciliation.models import CycleProfile, CycleResult
 from apps.reconciliation.selectors import cycle_starting
 from apps.reconciliation.services import reconcile_customer
 from apps.reconciliation.voice import VoiceCycle, get_voice
@@ -197,7 +197,7 @@ def test_what_is_stored_and_what_is_counted_on_the_spot_are_the_same(
     counted = voice_of(owner)
     with scope(PROVIDER):
         reconcile_customer(customer=owner, today=TODAY)
-        assert DayProfile.objects.filter(measure="voice").count() == 2
+        assert CycleProfile.objects.filter(measure="voice").count() == 1
     assert voice_of(owner) == counted
     files.use(*calls(12, "09:00", "09:01", DAY), kind="voice-calls")  # stale now
     assert voice_of(owner).peak.peak == 12

@@ -241,7 +241,7 @@ def test_no_record_is_read(owner: Customer) -> None:
         (june,) = ask(owner, MORE)
 
     read = [query["sql"] for query in queries]
-    assert any("reconciliation_dayfigure" in sql for sql in read)
+    assert any("reconciliation_typefigures" in sql for sql in read)
     assert not [sql for sql in read if "usage_interval" in sql or "usage_event" in sql]
     assert not [sql for sql in read if sql.startswith(("INSERT", "UPDATE", "DELETE"))]
     assert billed(june.comparison)["standard-named"] == (1, 0)

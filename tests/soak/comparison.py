@@ -19,14 +19,15 @@ from typing import Any
 
 from apps.catalogue.domain.kinds import Service
 from apps.catalogue.models import Offer
+from apps.core.domain.periods import Period
 from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.models import Invoice
 from apps.invoicing.services import PriceMissing, as_printed, issue_invoices, make_drafts
 from apps.organisations.models import Customer
 from apps.reconciliation.detail_export import detail_records
 from apps.reconciliation.digital import get_digital_figures
-from apps.reconciliation.domain.profiles import Measure, unpack
-from apps.reconciliation.models import DayProfile
+from apps.reconciliation.domain.profiles import Measure
+from apps.reconciliation.profiles import read_profiles
 from apps.reconciliation.selectors import CycleFigures, cycle_starting, get_figures
 from apps.reconciliation.services import reconcile_customers
 from apps.subscriptions.services import import_portfolio
@@ -262,8 +263,8 @@ class Comparison:
             return
         day = max(starts, key=lambda day: (starts[day], day))
         kept = {
-            Measure(profile.measure): unpack(bytes(profile.counts), Measure(profile.measure)).tolist()
-            for profile in DayProfile.objects.filter(customer_id=customer.pk, day=day)
+            measure: counts[0].tolist()
+            for measure, counts in read_profiles(customer, Period(day, day)).items()
         }
 
         def agree(measure: Measure, expected: list[int]) -> None:

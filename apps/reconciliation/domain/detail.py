@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -104,31 +104,7 @@ class Figures:
     @cached_property
     def rows(self) -> list[Row]:
         """The Daily Detail: by day, then in the order of the types."""
-        columns = [
-            (
-                each,
-                each.used.tolist(),
-                each.committed.tolist(),
-                each.substituted.tolist(),
-                each.overage.tolist(),
-                None if each.peak_at is None else each.peak_at.tolist(),
-            )
-            for each in self.types
-        ]
-        return [
-            Row(
-                day,
-                each.usage_type,
-                used[index],
-                committed[index],
-                substituted[index],
-                overage[index],
-                None if peak_at is None else peak_at[index],
-                each.marked == index,
-            )
-            for index, day in enumerate(self.period)
-            for each, used, committed, substituted, overage, peak_at in columns
-        ]
+        return list_rows(self.period, self.types)
 
     @property
     def has_usage(self) -> bool:
@@ -142,6 +118,36 @@ class Figures:
             digest.update(each.usage_type.encode())
             digest.update(each.used.astype("<i8").tobytes())
         return digest.hexdigest()
+
+
+def list_rows(period: Iterable[date], types: Iterable[TypeDetail]) -> list[Row]:
+    """The rows of the days of ``period``: by day, then in the order of ``types``."""
+    columns = [
+        (
+            each.usage_type,
+            each.marked,
+            each.used.tolist(),
+            each.committed.tolist(),
+            each.substituted.tolist(),
+            each.overage.tolist(),
+            None if each.peak_at is None else each.peak_at.tolist(),
+        )
+        for each in types
+    ]
+    return [
+        Row(
+            day,
+            usage_type,
+            used[index],
+            committed[index],
+            substituted[index],
+            overage[index],
+            None if peak_at is None else peak_at[index],
+            marked == index,
+        )
+        for index, day in enumerate(period)
+        for usage_type, marked, used, committed, substituted, overage, peak_at in columns
+    ]
 
 
 def settle(

@@ -22,8 +22,10 @@ from apps.reconciliation.domain.counting import (
 )
 from apps.reconciliation.domain.detail import Family, Figures, Use, settle
 from apps.reconciliation.domain.logins import Logins, first_logins
+from apps.reconciliation.domain.profiles import Measure, Steps
 from apps.reconciliation.domain.settings import Settings
 from apps.reconciliation.domain.staleness import Work
+from apps.reconciliation.profiles import read_known_profiles
 from apps.reconciliation.selectors import (
     LOOK_BACK_TIME,
     as_facts,
@@ -32,7 +34,6 @@ from apps.reconciliation.selectors import (
     read_known_logins,
     read_known_use,
 )
-from apps.reconciliation.services.storage import StretchProfiles, store_profiles
 from apps.subscriptions.domain.commitments import Line, committed_by_day
 from apps.usage.domain.records import Kind
 from apps.usage.selectors import Window, count_records, read_records
@@ -57,7 +58,9 @@ class Sheet:
             for usage_type in peaked_types(self.licence_model)
         }
         self.logins = {Family.AGENTS: Logins.none(), Family.WFO: Logins.none()}
+        self.known_profiles: Mapping[Measure, Steps] = {}
         self.records = 0
+        self._counted: list[tuple[Period, dict[Measure, Steps]]] = []
 
     def take_use(self, period: Period, use: Mapping[UsageType, Use]) -> None:
         """What these days used; of a type that is not in ``use`` nothing."""
@@ -67,6 +70,11 @@ class Sheet:
             of_days = use.get(usage_type)
             used[days] = 0 if of_days is None else of_days.used
             peak_at[days] = 0 if of_days is None or of_days.peak_at is None else of_days.peak_at
+
+    def take_profiles(self, period: Period, counted: Profiles) -> None:
+        """What was counted of these days, which lie after those taken before."""
+        self._counted.append((period, {measure: Steps.of(counts) for measure, counts in counted.items()}))
+        self.take_use(period, use_of_profiles(counted))
 
     def take_facts(self, period: Period, facts: Facts) -> None:
         """The first logins of the records that touch these days."""
@@ -97,6 +105,31 @@ class Sheet:
             settings=self.settings,
         )
 
+    @cached_property
+    def profiles(self) -> dict[Measure, Steps]:
+        """The counts of each measure through the whole cycle: those counted, between them those known before."""
+        measures = {*self.known_profiles, *(measure for _period, found in self._counted for measure in found)}
+        profiles = {measure: self._profile(measure) for measure in Measure if measure in measures}
+        return {measure: steps for measure, steps in profiles.items() if not steps.is_empty}
+
+    def _profile(self, measure: Measure) -> Steps:
+        known = self.known_profiles.get(measure) or Steps.none(self.work.cycle.period.days * measure.slots)
+        parts: list[Steps] = []
+        reached = 0
+        for period, found in self._counted:
+            begin = (period.first - self.period.first).days * measure.slots
+            length = period.days * measure.slots
+            if reached < begin:
+                parts.append(known.cut(reached, begin))
+            parts.append(found.get(measure) or Steps.none(length))
+            reached = begin + length
+        used = self.period.days * measure.slots
+        if reached < used:
+            parts.append(known.cut(reached, used))
+        if used < known.length:
+            parts.append(Steps.none(known.length - used))
+        return Steps.joined(parts)
+
     @property
     def inputs_hash(self) -> str:
         """One hash over all that the figures follow from."""
@@ -114,7 +147,7 @@ class _Piece(NamedTuple):
 
 
 def count_stretches(sheets: Sequence[Sheet], *, expected: Mapping[int, int] | None = None) -> None:
-    """Fill the sheets: with what is stored, then with what must be counted again; its profiles are stored."""
+    """Fill the sheets: with what is stored, then with what must be counted again."""
     _take_what_is_known([sheet for sheet in sheets if not sheet.work.is_whole])
     for batch in _batches(_pieces(sheets, _expect(sheets) if expected is None else expected)):
         records = read_records(
@@ -131,23 +164,19 @@ def count_stretches(sheets: Sequence[Sheet], *, expected: Mapping[int, int] | No
             [Stretch(piece.period, piece.sheet.licence_model, piece.sheet.settings) for piece in batch], facts
         )
         for piece, of_piece, counted in zip(batch, facts, profiles, strict=True):
-            piece.sheet.take_use(piece.period, use_of_profiles(counted))
+            piece.sheet.take_profiles(piece.period, counted)
             piece.sheet.take_facts(piece.period, of_piece)
-        store_profiles([_profiles_of(piece, counted) for piece, counted in zip(batch, profiles, strict=True)])
-
-
-def _profiles_of(piece: _Piece, counted: Profiles) -> StretchProfiles:
-    return StretchProfiles(piece.sheet.customer, piece.period, counted)
 
 
 def _take_what_is_known(sheets: Sequence[Sheet]) -> None:
     if not sheets:
         return
     cycles = [(sheet.customer.pk, sheet.period) for sheet in sheets]
-    use, logins = read_known_use(cycles), read_known_logins(cycles)
-    for sheet, known, kept in zip(sheets, use, logins, strict=True):
+    use, logins, profiles = read_known_use(cycles), read_known_logins(cycles), read_known_profiles(cycles)
+    for sheet, known, kept, counted in zip(sheets, use, logins, profiles, strict=True):
         sheet.take_use(sheet.period, known)
         sheet.logins |= kept
+        sheet.known_profiles = counted
 
 
 def _expect(sheets: Sequence[Sheet]) -> dict[int, int]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
-from itertools import islice, repeat
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db import connection
@@ -14,14 +12,10 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from apps.catalogue.domain.kinds import PREMIUM, STANDARD, Service, UsageType
-from apps.core.bulk import NULL, as_bytes, columns, columns_of_blocks, literal
-from apps.core.domain.periods import Period
-from apps.organisations.models import Customer
-from apps.reconciliation.domain.counting import Profiles
+from apps.core.bulk import columns, literal
 from apps.reconciliation.domain.detail import Family
-from apps.reconciliation.domain.profiles import Measure, pack_days
 from apps.reconciliation.domain.settings import RULES_VERSION
-from apps.reconciliation.models import BilledQuantity, CycleLogins, CycleResult, DayFigure, DayProfile
+from apps.reconciliation.models import BilledQuantity, CycleLogins, CycleProfile, CycleResult, TypeFigures
 from apps.subscriptions.models import Subscription
 
 if TYPE_CHECKING:
@@ -35,63 +29,6 @@ POSITION = {
 }
 
 
-class StretchProfiles(NamedTuple):
-    """The profiles of consecutive days of a customer, by measure; a measure that is left out has no counts."""
-
-    customer: Customer
-    period: Period
-    profiles: Profiles
-
-
-def store_profiles(stretches: Sequence[StretchProfiles]) -> None:
-    """Replace the day profiles of these days; a day without any count has none."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            DELETE FROM reconciliation_dayprofile AS stored
-            USING unnest(%s::int[], %s::date[], %s::date[]) AS stretch (customer_id, first, last)
-            WHERE stored.customer_id = stretch.customer_id AND stored.day BETWEEN stretch.first AND stretch.last
-            """,
-            columns((each.customer.pk, each.period.first, each.period.last) for each in stretches),
-        )
-        blocks = [block for measure in Measure for block in _profile_blocks(measure, stretches)]
-        if blocks:
-            cursor.execute(
-                """
-                INSERT INTO reconciliation_dayprofile (partner_id, customer_id, measure, day, counts)
-                SELECT partner_id, customer_id, measure, DATE '1970-01-01' + day, counts
-                FROM unnest(%s::int[], %s::int[], %s::text[], %s::int[], %s::bytea[])
-                    AS counted (partner_id, customer_id, measure, day, counts)
-                """,
-                columns_of_blocks(blocks),
-            )
-
-
-def _profile_blocks(
-    measure: Measure, stretches: Sequence[StretchProfiles]
-) -> Iterator[tuple[Iterable[object], ...]]:
-    """The days with a count of one measure, packed all at once."""
-    counted = [each for each in stretches if measure in each.profiles]
-    if not counted:
-        return
-    packed = iter(pack_days(np.concatenate([each.profiles[measure] for each in counted])))
-    for customer, period, _profiles in counted:
-        first = _days_since_1970(period.first)
-        held = [(day, told) for day, told in enumerate(islice(packed, period.days), first) if told]
-        yield (
-            repeat(customer.partner_id, len(held)),
-            repeat(customer.pk, len(held)),
-            repeat(measure.value, len(held)),
-            [day for day, _told in held],
-            [as_bytes(told) for _day, told in held],
-        )
-
-
-def _days_since_1970(day: date) -> int:
-    """A day as a number, which travels faster."""
-    return (day - date(1970, 1, 1)).days
-
-
 def store_results(sheets: Sequence[Sheet]) -> None:
     """Replace the results of these cycles."""
     if sheets:
@@ -99,7 +36,8 @@ def store_results(sheets: Sequence[Sheet]) -> None:
             results = _store_heads(cursor, sheets)
             _store_billed(cursor, sheets, results)
             _store_logins(cursor, sheets, results)
-            _store_days(cursor, sheets)
+            _store_types(cursor, sheets)
+            _store_profiles(cursor, sheets)
 
 
 def _store_heads(cursor: CursorWrapper, sheets: Sequence[Sheet]) -> list[int]:
@@ -205,76 +143,82 @@ def _store_logins(cursor: CursorWrapper, sheets: Sequence[Sheet], results: Seque
         )
 
 
-def _store_days(cursor: CursorWrapper, sheets: Sequence[Sheet]) -> None:
-    """Rows that are as they were are not written again."""
+def _store_types(cursor: CursorWrapper, sheets: Sequence[Sheet]) -> None:
     cursor.execute(
         """
-        DELETE FROM reconciliation_dayfigure AS stored
-        USING unnest(%s::int[], %s::date[], %s::date[], %s::date[], %s::text[])
-            AS cycle (customer_id, first, last, until, types)
-        WHERE stored.customer_id = cycle.customer_id AND stored.day BETWEEN cycle.first AND cycle.last
-          AND (stored.day > cycle.until OR NOT stored.usage_type = ANY(types::text[]))
+        DELETE FROM reconciliation_typefigures AS stored
+        USING unnest(%s::int[], %s::date[]) AS cycle (customer_id, first)
+        WHERE stored.customer_id = cycle.customer_id AND stored.first_day = cycle.first
+        """,
+        columns((sheet.customer.pk, sheet.period.first) for sheet in sheets),
+    )
+    cursor.execute(
+        """
+        INSERT INTO reconciliation_typefigures (partner_id, customer_id, first_day, usage_type, position, used,
+            committed, substituted, overage, peak_at, marked)
+        SELECT partner_id, customer_id, first_day, usage_type, position, used::int[], committed::int[],
+            substituted::int[], overage::int[], peak_at::smallint[], marked
+        FROM unnest(%s::int[], %s::int[], %s::date[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[],
+            %s::text[], %s::text[], %s::int[])
+            AS settled (partner_id, customer_id, first_day, usage_type, position, used, committed, substituted, overage,
+                peak_at, marked)
         """,
         columns(
             (
+                sheet.customer.partner_id,
                 sheet.customer.pk,
-                sheet.work.cycle.first,
-                sheet.work.cycle.last,
-                sheet.period.last,
-                literal(each.usage_type.value for each in sheet.figures.types),
+                sheet.period.first,
+                each.usage_type.value,
+                POSITION[each.usage_type],
+                literal(each.used.tolist()),
+                literal(each.committed.tolist()),
+                literal(each.substituted.tolist()),
+                literal(each.overage.tolist()),
+                None if each.peak_at is None else literal(each.peak_at.tolist()),
+                each.marked,
             )
             for sheet in sheets
+            for each in sheet.figures.types
         ),
     )
+
+
+def _store_profiles(cursor: CursorWrapper, sheets: Sequence[Sheet]) -> None:
+    """Also what was stored of a cycle that was cut otherwise goes."""
     cursor.execute(
         """
-        INSERT INTO reconciliation_dayfigure AS stored (partner_id, customer_id, usage_type, position, day, used,
-            committed, substituted, overage, peak_at, is_overage_peak)
-        SELECT partner_id, customer_id, usage_type, position, DATE '1970-01-01' + day, used, committed, substituted,
-            overage, peak_at, is_overage_peak
-        FROM unnest(%s::int[], %s::int[], %s::text[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[],
-            %s::int[], %s::int[], %s::bool[])
-            AS settled (partner_id, customer_id, usage_type, position, day, used, committed, substituted, overage,
-                peak_at, is_overage_peak)
-        ON CONFLICT (customer_id, day, usage_type) DO UPDATE
-        SET used = excluded.used, committed = excluded.committed, substituted = excluded.substituted,
-            overage = excluded.overage, peak_at = excluded.peak_at, is_overage_peak = excluded.is_overage_peak
-        WHERE (stored.used, stored.committed, stored.substituted, stored.overage, stored.peak_at,
-               stored.is_overage_peak)
-            IS DISTINCT FROM (excluded.used, excluded.committed, excluded.substituted, excluded.overage,
-                              excluded.peak_at, excluded.is_overage_peak)
+        DELETE FROM reconciliation_cycleprofile AS stored
+        USING unnest(%s::int[], %s::date[], %s::date[]) AS cycle (customer_id, first, last)
+        WHERE stored.customer_id = cycle.customer_id
+          AND stored.first_day <= cycle.last AND stored.last_day >= cycle.first
         """,
-        columns_of_blocks(block for sheet in sheets for block in _blocks(sheet)),
+        columns((sheet.customer.pk, sheet.work.cycle.first, sheet.work.cycle.last) for sheet in sheets),
     )
-
-
-def _blocks(sheet: Sheet) -> Iterator[tuple[Iterable[object], ...]]:
-    """The rows of each usage type, as columns."""
-    count = sheet.period.days
-    first = _days_since_1970(sheet.period.first)
-    for each in sheet.figures.types:
-        marks = [False] * count
-        if each.marked is not None:
-            marks[each.marked] = True
-        yield (
-            repeat(sheet.customer.partner_id, count),
-            repeat(sheet.customer.pk, count),
-            repeat(each.usage_type.value, count),
-            repeat(POSITION[each.usage_type], count),
-            range(first, first + count),
-            each.used.tolist(),
-            each.committed.tolist(),
-            each.substituted.tolist(),
-            each.overage.tolist(),
-            repeat(NULL, count) if each.peak_at is None else each.peak_at.tolist(),
-            marks,
+    rows = [
+        (
+            sheet.customer.partner_id,
+            sheet.customer.pk,
+            sheet.work.cycle.first,
+            sheet.work.cycle.last,
+            measure.value,
+            steps.pack(),
+        )
+        for sheet in sheets
+        for measure, steps in sheet.profiles.items()
+    ]
+    if rows:
+        cursor.execute(
+            """
+            INSERT INTO reconciliation_cycleprofile (partner_id, customer_id, first_day, last_day, measure, counts)
+            SELECT * FROM unnest(%s::int[], %s::int[], %s::date[], %s::date[], %s::text[], %s::bytea[])
+            """,
+            columns(rows),
         )
 
 
 def forget_results(results: Sequence[CycleResult]) -> None:
     """Take away what is stored of cycles that are no more."""
     for result in results:
-        days = {"customer_id": result.customer_id, "day__range": (result.first_day, result.last_day)}
-        DayProfile.objects.filter(**days).delete()
-        DayFigure.objects.filter(**days).delete()
+        for table in (CycleProfile, TypeFigures):
+            table.objects.filter(customer_id=result.customer_id, first_day=result.first_day).delete()
         result.delete()

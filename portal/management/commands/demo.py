@@ -27,7 +27,7 @@ from apps.invoicing.services import issue_invoices
 from apps.organisations.models import Customer, Partner, Provider
 from apps.organisations.selectors import get_customer
 from apps.organisations.services import describe_organisation
-from apps.reconciliation.models import CycleResult, DayFigure
+from apps.reconciliation.models import CycleResult
 from apps.subscriptions.models import StaleSpan
 from apps.subscriptions.services import import_portfolio
 from apps.usage.models import Delivery, Interval, RowKeptAside
@@ -204,7 +204,8 @@ class Command(PortalCommand):
             records = sum(Delivery.objects.aggregate(a=Sum("accepted"), r=Sum("rejected")).values())
             say(f"  records read    {records:,} ({Interval.objects.count():,} stored)")
             say(f"  rows kept aside {RowKeptAside.objects.count():,}")
-            say(f"  days calculated {DayFigure.objects.values('customer_id', 'day').distinct().count():,}")
+            cycles = CycleResult.objects.values_list("first_day", "until")
+            say(f"  days calculated {sum((until - first).days + 1 for first, until in cycles):,}")
             totals: dict[str, list[Any]] = {}
             for invoice in Invoice.objects.all():
                 counted = totals.setdefault(invoice.currency, [0, 0])
