@@ -6,7 +6,6 @@ Written by hand, because adapting a list element by element takes longer than st
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 NULL = "NULL"
 
@@ -18,9 +17,9 @@ def columns(rows: Iterable[Sequence[object]]) -> list[str]:
     return [literal(map(_cell, column)) for column in zip(*rows, strict=True)]
 
 
-def columns_of_blocks(blocks: Iterable[Sequence[Iterable[object]]]) -> list[str]:
-    """The same from blocks of rows that are columns already, of cells that need no quotes: numbers, words, ``NULL``."""
-    return [literal(chain.from_iterable(parts)) for parts in zip(*blocks, strict=True)]
+def numbers(cells: Sequence[int]) -> str:
+    """An array literal of whole numbers, written in one go."""
+    return f"{{{str(cells)[1:-1]}}}"
 
 
 def literal(cells: Iterable[object]) -> str:
@@ -28,14 +27,9 @@ def literal(cells: Iterable[object]) -> str:
     return "{" + ",".join(map(str, cells)) + "}"
 
 
-def as_bytes(value: bytes) -> str:
-    """Bytes as a cell."""
-    return f'"\\\\x{value.hex()}"'
-
-
 def _cell(value: object) -> object:
     if value is None:
         return NULL
     if isinstance(value, bytes):
-        return as_bytes(value)
+        return f'"\\\\x{value.hex()}"'
     return f'"{value}"' if isinstance(value, str) else value

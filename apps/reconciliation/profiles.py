@@ -10,7 +10,8 @@ import numpy as np
 from apps.core.domain.periods import Period
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.intervals import Int64
-from apps.reconciliation.domain.profiles import Measure, Steps
+from apps.reconciliation.domain.profiles import Measure
+from apps.reconciliation.domain.steps import Steps
 from apps.reconciliation.models import CycleProfile
 
 

@@ -9,9 +9,9 @@ from datetime import date, datetime
 from apps.catalogue.domain.kinds import PREMIUM, LicenceModel, UsageType
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.organisations.models import Customer
-from apps.reconciliation.domain.counting import Profiles, Stretch, calculate, count_days
+from apps.reconciliation.domain.counting import Stretch, calculate, count_days
 from apps.reconciliation.domain.detail import Figures
-from apps.reconciliation.domain.profiles import Measure
+from apps.reconciliation.domain.profiles import Measure, Profiles
 from apps.reconciliation.domain.proof import Ground
 from apps.reconciliation.domain.witnesses import (
     MINUTE,
@@ -96,8 +96,8 @@ class Recounting:
         ground, today = self.ground, Period(day, day)
         kinds = {_KIND.get(each, Kind.AGENT_SESSION) for each in types}
         facts = as_facts(self._read(today, sorted(kinds)), ground.settings)
-        (profiles,) = count_days([Stretch(today, ground.licence_model, ground.settings)], [facts])
-        return {measure: counts[0] for measure, counts in profiles.items()}
+        (counted,) = count_days([Stretch(today, ground.licence_model, ground.settings)], [facts])
+        return {measure: steps.dense() for measure, steps in counted.profiles.items()}
 
     def _logins(self, types: Iterable[UsageType]) -> dict[UsageType, list[Witness]]:
         """Who logged in during the cycle as what: an agent with any Premium session is Premium (R3)."""

@@ -10,9 +10,9 @@ import numpy as np
 
 from apps.core.domain.periods import Period
 from apps.organisations.models import Customer
-from apps.reconciliation.domain.counting import Profiles, Stretch, count_days
+from apps.reconciliation.domain.counting import Stretch, count_days
 from apps.reconciliation.domain.intervals import Int64
-from apps.reconciliation.domain.profiles import Measure
+from apps.reconciliation.domain.profiles import Measure, Profiles, by_slot
 from apps.reconciliation.domain.voice import judge_calls
 from apps.reconciliation.profiles import read_profiles
 from apps.reconciliation.selectors import (
@@ -124,4 +124,4 @@ def _count_calls(customer: Customer, cycle: Cycle, period: Period) -> Profiles:
         longest_open=settings.longest_open,
     )
     (counted,) = count_days([Stretch(period, model_of(cycle), settings)], [as_facts(records, settings)])
-    return counted
+    return by_slot(counted.profiles)

@@ -16,9 +16,9 @@ from apps.catalogue.domain.kinds import Service
 from apps.core.domain.periods import Period
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Customer
-from apps.reconciliation.domain.counting import Profiles
 from apps.reconciliation.domain.detail import Row as DetailRow
 from apps.reconciliation.domain.detail import list_rows
+from apps.reconciliation.domain.profiles import Profiles
 from apps.reconciliation.models import BilledQuantity
 from apps.reconciliation.profiles import read_profiles
 from apps.reconciliation.selectors import calculate_cycle, cycle_starting, read_types

@@ -21,9 +21,8 @@ from apps.invoicing.services import issue_invoices
 from apps.invoicing.verification import issued_papers, verify_closed_cycle
 from apps.organisations.models import Customer
 from apps.reconciliation.domain import counting, detail
-from apps.reconciliation.domain.agents import AgentsUsed
 from apps.reconciliation.domain.closing import Cause, Difference
-from apps.reconciliation.domain.logins import logged_in_by_day
+from apps.reconciliation.domain.logins import AgentsUsed, logged_in_by_day
 from apps.reconciliation.domain.overage import settle_agents
 from apps.reconciliation.models import (
     BilledQuantity,

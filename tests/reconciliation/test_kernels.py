@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from apps.core.domain.periods import Period
 from apps.reconciliation.domain import intervals
-from apps.reconciliation.domain.agents import LOOK_BACK, SAMPLE, SAMPLES_A_DAY, concurrent_samples
+from apps.reconciliation.domain.agents import LOOK_BACK, SAMPLE, SAMPLES_A_DAY
 from apps.reconciliation.domain.intervals import (
     MICROSECONDS_A_DAY,
     MICROSECONDS_A_MINUTE,
@@ -27,7 +27,8 @@ from apps.reconciliation.domain.intervals import (
     sharing,
     start_of,
 )
-from apps.reconciliation.domain.ports import MINUTES_A_DAY, contacts_by_instant, contacts_by_minute
+from apps.reconciliation.domain.ports import MINUTES_A_DAY
+from tests.factories.counts import concurrent_samples, contacts_by_instant, contacts_by_minute
 
 DAY = date(2024, 6, 10)
 SECOND = 1_000_000

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.reconciliation.domain.intervals import Int64
-from apps.reconciliation.domain.profiles import Measure, Steps
+from apps.reconciliation.domain.profiles import Measure
+from apps.reconciliation.domain.steps import Steps
 
 SLOTS = 1440
 
@@ -58,6 +59,30 @@ def test_pieces_are_cut_and_joined_to_the_same_steps(counts: Int64, data: st.Dat
         assert told(piece) == told(Steps.of(counts[first:beyond]))
     assert told(Steps.joined(pieces)) == told(whole)
     assert Steps.joined(pieces).pack() == whole.pack()
+
+
+PLACES = st.integers(0, 200)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ranges=st.lists(st.tuples(PLACES, PLACES)), length=st.sampled_from([1, 96, 192, 200_000]))
+def test_ranges_laid_over_each_other_are_counted_slot_by_slot(
+    ranges: list[tuple[int, int]], length: int
+) -> None:
+    ranges = [(min(edges), max(edges)) for edges in ranges]
+    literal = [sum(first <= slot < beyond for first, beyond in ranges) for slot in range(min(length, 300))]
+    rises, falls = (np.array([edges[side] for edges in ranges], np.int64) for side in (0, 1))
+    steps = Steps.depth(rises, falls, length)
+    assert told(steps) == told(Steps.of(np.array(literal + [0] * (length - len(literal)), np.int64)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(counts=profiles(), slots=st.sampled_from([1, 2, 96, SLOTS]))
+def test_the_peak_of_each_day_is_its_first_highest_count(counts: Int64, slots: int) -> None:
+    days = np.resize(counts, (-(-len(counts) // slots), slots))
+    highest, at = Steps.of(days).peaks(slots)
+    assert highest.tolist() == days.max(axis=1).tolist()
+    assert at.tolist() == days.argmax(axis=1).tolist()
 
 
 def test_nobody_all_along() -> None:

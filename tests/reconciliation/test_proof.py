@@ -20,11 +20,9 @@ from apps.catalogue.models import Offer
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Customer
-from apps.reconciliation.domain.agents import concurrent_samples
 from apps.reconciliation.domain.detail import Row
 from apps.reconciliation.domain.formulas import Value, evaluate, names_in
 from apps.reconciliation.domain.logins import first_logins, logged_in_by_day
-from apps.reconciliation.domain.ports import contacts_by_instant, contacts_by_minute
 from apps.reconciliation.domain.proof import BilledProof, CellProof, Difference, Ground, find_difference
 from apps.reconciliation.domain.settings import RULES_VERSION, Settings
 from apps.reconciliation.domain.witnesses import (
@@ -46,6 +44,7 @@ from apps.subscriptions.services import close_cycle, import_portfolio
 from apps.usage.domain.evidence import StoredRecord
 from apps.usage.domain.records import KINDS_OF_FILE
 from apps.usage.services import import_usage
+from tests.factories.counts import concurrent_samples, contacts_by_instant, contacts_by_minute
 from tests.factories.portfolios import (
     IVR,
     PREMIUM,

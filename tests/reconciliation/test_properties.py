@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from apps.catalogue.domain.kinds import PREMIUM, STANDARD, LicenceModel, UsageType
 from apps.core.domain.periods import ONE_DAY, Period
-from apps.reconciliation.domain.counting import Facts, Named, Profiles, calculate
+from apps.reconciliation.domain.counting import Facts, Named, calculate
 from apps.reconciliation.domain.detail import Figures, Use, settle
 from apps.reconciliation.domain.intervals import Intervals, start_of
 from apps.reconciliation.domain.logins import Logins, first_logins
@@ -87,8 +87,7 @@ def figures(
         facts=Facts(named(records), named(records), named(records), named(records)),
         settings=chosen,
     )
-    profiles: Profiles = found.profiles
-    return found.rows, dict(found.billed), {name: counts.tolist() for name, counts in profiles.items()}
+    return found.rows, dict(found.billed), {name: counts.tolist() for name, counts in found.profiles.items()}
 
 
 # Records

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from apps.catalogue.domain.kinds import LicenceModel, UsageType
 from apps.core.domain.periods import Period
-from apps.reconciliation.domain.agents import AgentsUsed, concurrent_samples
 from apps.reconciliation.domain.counting import Facts, Named, calculate
 from apps.reconciliation.domain.detail import Billed, Figures, Row, family_of, mark_overage_peaks
-from apps.reconciliation.domain.logins import first_logins, logged_in_by_day
+from apps.reconciliation.domain.logins import AgentsUsed, first_logins, logged_in_by_day
 from apps.reconciliation.domain.overage import port_commitment, settle_agents
-from apps.reconciliation.domain.ports import contacts_by_instant, contacts_by_minute
 from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
+from tests.factories.counts import concurrent_samples, contacts_by_instant, contacts_by_minute
 from tests.factories.usage import DAY, Session, at, intervals, session
 
 BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=1)

@@ -24,7 +24,6 @@ from apps.catalogue.domain.kinds import Service
 from apps.core.domain.periods import Period
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Customer
-from apps.reconciliation.domain.ports import contacts_by_instant
 from apps.reconciliation.domain.voice import judge_calls
 from apps.reconciliation.models import CycleProfile, CycleResult
 from apps.reconciliation.selectors import cycle_starting
@@ -33,6 +32,7 @@ from apps.reconciliation.voice import VoiceCycle, get_voice
 from apps.subscriptions.domain.surge import basis_points_by_day
 from apps.subscriptions.models import SurgeChange
 from apps.subscriptions.selectors import surge_by_day
+from tests.factories.counts import contacts_by_instant
 from tests.factories.portfolios import (
     IVR,
     PREMIUM,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from apps.reconciliation.domain.intervals import (
     sharing,
     start_of,
 )
+from apps.reconciliation.domain.steps import Steps
 
 SAMPLES_A_DAY = 96
 SAMPLE = 15 * MICROSECONDS_A_MINUTE
@@ -25,17 +27,17 @@ PRESENT_FROM = MICROSECONDS_A_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
-class AgentsUsed:
-    """Agents counted, Premium and Standard: int64 arrays of one shape."""
+class AgentSteps:
+    """Agents counted, Premium and Standard."""
 
-    premium: Int64
-    standard: Int64
+    premium: Steps
+    standard: Steps
 
 
-def concurrent_samples(sessions: Intervals, period: Period) -> AgentsUsed:
-    """Agents counted in each quarter-hour of each day of ``period`` (R2).
+def concurrent_samples(sessions: Intervals, period: Period) -> AgentSteps:
+    """Agents counted in each quarter-hour of each day of ``period`` (R2): 96 slots a day.
 
-    Returns arrays of shape ``(days, 96)``. Sessions may lie anywhere; the look-back crosses the period's start. Memory
+    Sessions may lie anywhere; the look-back crosses the period's start. Memory
     is proportional to sessions and days. A million agents can be counted in 4,000 days at once and more in fewer;
     ``OverflowError`` where there are too many.
 
@@ -50,9 +52,14 @@ def concurrent_samples(sessions: Intervals, period: Period) -> AgentsUsed:
     counted = first.take(lasting) + LOOK_BACK, beyond.take(lasting)
     either = lanes.united(np.concatenate([lanes.pack(*counted), lanes.pack(*premium)]))
 
-    # Counted as Standard: without a touch of Premium. From the sizes of unions, no two lists need be compared.
-    standard = samples.depth(*either) - samples.depth(*premium)
-    return AgentsUsed(premium=samples.depth(*counted) - standard, standard=standard)
+    # Counted as Standard: either one but not Premium. As Premium: the others. No two lists need be compared.
+    come, gone = (
+        [lanes.places(edges) for edges in side] for side in zip(counted, either, premium, strict=True)
+    )
+    return AgentSteps(
+        premium=samples.depth([come[0], gone[1], come[2]], [gone[0], come[1], gone[2]]),
+        standard=samples.depth([come[1], gone[2]], [gone[1], come[2]]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +70,23 @@ class _Samples:
     """
 
     origin: int
-    days: int
     lanes: Lanes
 
     @classmethod
     def of(cls, period: Period) -> _Samples:
         number = 1 + LOOK_BACK + SAMPLES_A_DAY * period.days + 1
         origin = start_of(period.first) - (1 + LOOK_BACK) * SAMPLE
-        return cls(origin, period.days, Lanes(number, longest=number))
+        return cls(origin, Lanes(number, longest=number))
 
     def ranges(self, agent: Int64, first: Int64, beyond: Int64) -> Int64:
         """Packed ranges of samples of agents."""
         lane, end = self.lanes.starts(agent), self.lanes.end
         return self.lanes.pack(lane + np.clip(first, 0, end - 1), lane + np.clip(beyond, 1, end))
 
-    def depth(self, first: Int64, beyond: Int64) -> Int64:
-        """How many agents have one of the ranges, which it overwrites, at each sample: shape ``(days, 96)``."""
-        return self.lanes.depth(first, beyond)[1 + LOOK_BACK : -1].reshape(self.days, SAMPLES_A_DAY)
+    def depth(self, come: Sequence[Int64], gone: Sequence[Int64]) -> Steps:
+        """How many agents are counted at each sample of the period."""
+        end = self.lanes.end
+        return Steps.depth(np.concatenate(come), np.concatenate(gone), end).cut(1 + LOOK_BACK, end - 1)
 
 
 def _premium(sessions: Intervals, samples: _Samples) -> Int64:

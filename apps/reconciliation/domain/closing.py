@@ -14,9 +14,9 @@ import numpy as np
 
 from apps.catalogue.domain.kinds import LicenceModel, UsageType
 from apps.core.domain.periods import Period
-from apps.reconciliation.domain.counting import Profiles
 from apps.reconciliation.domain.detail import Billed, Family, Figures, Row, Use, settle
 from apps.reconciliation.domain.logins import Logins
+from apps.reconciliation.domain.profiles import Profiles
 from apps.reconciliation.domain.settings import Settings
 
 Plain = dict[str, Any]

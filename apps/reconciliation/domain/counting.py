@@ -7,7 +7,7 @@ customer into another, and every kernel sees a single long period.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
@@ -19,13 +19,12 @@ from apps.reconciliation.domain.detail import Figures, Use, settle
 from apps.reconciliation.domain.intervals import MICROSECONDS_A_DAY, Int64, Intervals, start_of
 from apps.reconciliation.domain.logins import Logins, first_logins, logged_in_by_day
 from apps.reconciliation.domain.ports import contacts_by_instant, contacts_by_minute
-from apps.reconciliation.domain.profiles import Measure
+from apps.reconciliation.domain.profiles import Measure, by_slot
 from apps.reconciliation.domain.settings import Settings
+from apps.reconciliation.domain.steps import Steps
 
 _AXIS_STARTS = date(1970, 1, 2)
 _LOOK_BACK = LOOK_BACK * SAMPLE
-
-Profiles = Mapping[Measure, Int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +68,42 @@ class Stretch:
     settings: Settings
 
 
-def count_days(stretches: Sequence[Stretch], facts: Sequence[Facts]) -> list[dict[Measure, Int64]]:
-    """The day profiles of each stretch, by measure: int64 ``(days, slots)``. One without records is left out."""
-    counted: list[dict[Measure, Int64]] = [{} for _ in stretches]
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted of the days of a stretch, by measure, and what they used of the types that have peaks (R2, R8).
+
+    A measure without records is left out.
+    """
+
+    profiles: dict[Measure, Steps] = field(default_factory=dict)
+    use: dict[UsageType, Use] = field(default_factory=dict)
+
+
+def count_days(stretches: Sequence[Stretch], facts: Sequence[Facts]) -> list[Counted]:
+    """What each stretch comes to from the records that touch it."""
+    counted = [Counted() for _ in stretches]
 
     def count(
         chosen: Iterable[int],
         pick: Callable[[Facts], Named],
-        kernel: Callable[[Intervals, Period], Mapping[Measure, Int64]],
+        kernel: Callable[[Intervals, Period], Mapping[Measure, Steps]],
     ) -> None:
         found = [position for position in chosen if len(pick(facts[position]))]
         if not found:
             return
         periods = [stretches[position].period for position in found]
         axis, laid = _lay_end_to_end(periods, [pick(facts[position]) for position in found])
-        for measure, profile in kernel(laid, axis).items():
-            offset = 0
+        for measure, steps in kernel(laid, axis).items():
+            highest, at = steps.peaks(measure.slots)
+            first = 0
             for position, period in zip(found, periods, strict=True):
-                counted[position][measure] = profile[offset : offset + period.days]
-                offset += period.days + 1
+                beyond = first + period.days
+                counted[position].profiles[measure] = steps.cut(first * measure.slots, beyond * measure.slots)
+                if measure is not Measure.VOICE_CALLS:
+                    counted[position].use[UsageType(measure.value)] = Use(
+                        highest[first:beyond], at[first:beyond] * measure.minutes_a_slot
+                    )
+                first = beyond + 1
 
     everything = range(len(stretches))
     count(
@@ -109,7 +125,7 @@ def count_days(stretches: Sequence[Stretch], facts: Sequence[Facts]) -> list[dic
     return counted
 
 
-def _agents(sessions: Intervals, axis: Period) -> dict[Measure, Int64]:
+def _agents(sessions: Intervals, axis: Period) -> dict[Measure, Steps]:
     counted = concurrent_samples(sessions, axis)
     return {Measure.PREMIUM_AGENTS: counted.premium, Measure.STANDARD_AGENTS: counted.standard}
 
@@ -143,17 +159,6 @@ def _lay_end_to_end(periods: Sequence[Period], named: Sequence[Named]) -> tuple[
     return axis, laid if inside.all() else laid.take(inside)
 
 
-def use_of_profiles(profiles: Profiles) -> dict[UsageType, Use]:
-    """What each day used of the types that have peaks: the highest count and the minute at which it began (R2, R8)."""
-    return {
-        UsageType(measure.value): Use(
-            profile.max(axis=1).astype(np.int64), profile.argmax(axis=1) * measure.minutes_a_slot
-        )
-        for measure, profile in profiles.items()
-        if measure is not Measure.VOICE_CALLS
-    }
-
-
 def use_of_logins(
     agents: Logins, wfo: Logins, period: Period, licence_model: LicenceModel
 ) -> dict[UsageType, Use]:
@@ -182,9 +187,9 @@ def calculate(
     settings: Settings,
 ) -> Figures:
     """The figures of a cycle whose days ``period`` are used, from its records alone (R2–R8, R11, R15)."""
-    (profiles,) = count_days([Stretch(period, licence_model, settings)], [facts])
+    (counted,) = count_days([Stretch(period, licence_model, settings)], [facts])
     nothing = np.zeros(period.days, np.int64)
-    use = dict.fromkeys(peaked_types(licence_model), Use(nothing, nothing)) | use_of_profiles(profiles)
+    use = dict.fromkeys(peaked_types(licence_model), Use(nothing, nothing)) | counted.use
     use |= use_of_logins(
         first_logins(facts.agents.intervals, facts.agents.names, period),
         first_logins(facts.wfo.intervals, facts.wfo.names, period),
@@ -198,4 +203,4 @@ def calculate(
         use=use,
         settings=settings,
     )
-    return Figures(figures.period, figures.types, figures.billed, profiles)
+    return Figures(figures.period, figures.types, figures.billed, by_slot(counted.profiles))

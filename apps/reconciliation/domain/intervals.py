@@ -132,22 +132,10 @@ class Lanes:
             beyonds.append(reached.take(opens))
         return np.concatenate(firsts), np.concatenate([*beyonds, reached[-1:]])[1:]
 
-    def depth(self, first: Int64, beyond: Int64) -> Int64:
-        """How many actors have a range at each slot: shape ``(end,)``. Ranges are disjoint; overwrites both arrays."""
-        in_lane = (1 << self._width) - 1
-        first &= in_lane
-        beyond &= in_lane
-        return depth(first, beyond, self.end)
-
-
-def depth(first: Int64, beyond: Int64, length: int) -> Int64:
-    """How many ranges ``first[i]..beyond[i] - 1`` hold each of the numbers 0..length − 1: shape ``(length,)``.
-
-    No range starts below 0; what lies from ``length`` on is left out.
-    """
-    change = np.bincount(first, minlength=length)[:length]
-    change -= np.bincount(beyond, minlength=length)[:length]
-    return np.cumsum(change, out=change)
+    def places(self, edges: Int64) -> Int64:
+        """The slots of edges on the axis, each in its actor's lane. Overwrites ``edges``."""
+        edges &= (1 << self._width) - 1
+        return edges
 
 
 def sharing(group: Int64, start: Int64) -> Int64:

@@ -8,10 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from apps.core.domain.periods import Period
-from apps.reconciliation.domain.agents import AgentsUsed
 from apps.reconciliation.domain.intervals import MICROSECONDS_A_DAY, Int64, Intervals, start_of
 
 NEVER = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsUsed:
+    """Agents counted each day, Premium and Standard: int64, shape ``(days,)``."""
+
+    premium: Int64
+    standard: Int64
 
 
 @dataclass(frozen=True, slots=True)

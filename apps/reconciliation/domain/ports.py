@@ -11,20 +11,20 @@ from apps.reconciliation.domain.intervals import (
     Intervals,
     Lanes,
     blocks,
-    depth,
     reached_before,
     sharing,
     start_of,
 )
+from apps.reconciliation.domain.steps import Steps
 
 MINUTES_A_DAY = 1440
 
 
-def contacts_by_minute(legs: Intervals, period: Period) -> Int64:
-    """Distinct contacts that touch each clock minute (R8): int64, shape ``(days, 1440)``.
+def contacts_by_minute(legs: Intervals, period: Period) -> Steps:
+    """Distinct contacts that touch each clock minute (R8): 1,440 slots a day.
 
     Legs may lie anywhere. Two legs of one contact in a minute are one: its legs are united by the minutes they touch.
-    Memory is proportional to legs and minutes. A million contacts can be counted in 4,000 days at once and more in
+    Memory is proportional to legs. A million contacts can be counted in 4,000 days at once and more in
     fewer; ``OverflowError`` where there are too many.
     """
     origin, minutes = start_of(period.first), MINUTES_A_DAY * period.days
@@ -37,13 +37,14 @@ def contacts_by_minute(legs: Intervals, period: Period) -> Int64:
         return lanes.pack(lane + come, lane + gone)
 
     packed = np.concatenate([touched(legs.take(block)) for block in blocks(len(legs))])
-    return lanes.depth(*lanes.united(packed)).reshape(period.days, MINUTES_A_DAY)
+    come, gone = map(lanes.places, lanes.united(packed))
+    return Steps.depth(come, gone, minutes)
 
 
-def contacts_by_instant(legs: Intervals, period: Period) -> Int64:
-    """The most distinct contacts at one instant of each clock minute (R8, setting ``ivr_peak``; R9).
+def contacts_by_instant(legs: Intervals, period: Period) -> Steps:
+    """The most distinct contacts at one instant of each clock minute (R8, setting ``ivr_peak``; R9): 1,440 slots a day.
 
-    Returns int64, shape ``(days, 1440)``. Legs may lie anywhere; ``OverflowError`` where contacts × legs exceed 2**62.
+    Legs may lie anywhere; ``OverflowError`` where contacts × legs exceed 2**62.
     """
     minutes = MINUTES_A_DAY * period.days
     # A moment occupies the single microsecond it falls on; times are whole microseconds.
@@ -56,14 +57,16 @@ def contacts_by_instant(legs: Intervals, period: Period) -> Int64:
     gone[several] = np.maximum(fresh, beyond)
 
     first, last = (-(-edges // MICROSECONDS_A_MINUTE) for edges in (come, gone))
-    most = depth(first, last, minutes + 1)  # as each minute begins; then it rises only where contacts come
+    most = Steps.depth(
+        first, last, minutes + 1
+    ).dense()  # as each minute begins; then it rises only where contacts come
     # At one instant some go before others come: the count after the last who comes is that of the instant.
     changes = np.concatenate([gone * 2, come * 2 + 1])
     changes.sort()
     there = np.cumsum((changes & 1) * 2 - 1)
     comes = np.flatnonzero(changes & 1)
     np.maximum.at(most, changes.take(comes) // (2 * MICROSECONDS_A_MINUTE), there.take(comes))
-    return most[:minutes].reshape(period.days, MINUTES_A_DAY)
+    return Steps.of(most[:minutes])
 
 
 def _there(legs: Intervals, origin: int, *, width: int, slots: int) -> tuple[Int64, Int64]:

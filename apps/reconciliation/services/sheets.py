@@ -12,19 +12,19 @@ from apps.catalogue.domain.kinds import LicenceModel, UsageType
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.counting import (
+    Counted,
     Facts,
-    Profiles,
     Stretch,
     count_days,
     peaked_types,
     use_of_logins,
-    use_of_profiles,
 )
 from apps.reconciliation.domain.detail import Family, Figures, Use, settle
 from apps.reconciliation.domain.logins import Logins, first_logins
-from apps.reconciliation.domain.profiles import Measure, Steps
+from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
 from apps.reconciliation.domain.staleness import Work
+from apps.reconciliation.domain.steps import Steps
 from apps.reconciliation.profiles import read_known_profiles
 from apps.reconciliation.selectors import (
     LOOK_BACK_TIME,
@@ -71,10 +71,10 @@ class Sheet:
             used[days] = 0 if of_days is None else of_days.used
             peak_at[days] = 0 if of_days is None or of_days.peak_at is None else of_days.peak_at
 
-    def take_profiles(self, period: Period, counted: Profiles) -> None:
+    def take_counts(self, period: Period, counted: Counted) -> None:
         """What was counted of these days, which lie after those taken before."""
-        self._counted.append((period, {measure: Steps.of(counts) for measure, counts in counted.items()}))
-        self.take_use(period, use_of_profiles(counted))
+        self._counted.append((period, counted.profiles))
+        self.take_use(period, counted.use)
 
     def take_facts(self, period: Period, facts: Facts) -> None:
         """The first logins of the records that touch these days."""
@@ -160,11 +160,11 @@ def count_stretches(sheets: Sequence[Sheet], *, expected: Mapping[int, int] | No
             as_facts(of_piece, piece.sheet.settings) for piece, of_piece in zip(batch, records, strict=True)
         ]
         del records
-        profiles = count_days(
+        found = count_days(
             [Stretch(piece.period, piece.sheet.licence_model, piece.sheet.settings) for piece in batch], facts
         )
-        for piece, of_piece, counted in zip(batch, facts, profiles, strict=True):
-            piece.sheet.take_profiles(piece.period, counted)
+        for piece, of_piece, counted in zip(batch, facts, found, strict=True):
+            piece.sheet.take_counts(piece.period, counted)
             piece.sheet.take_facts(piece.period, of_piece)
 
 

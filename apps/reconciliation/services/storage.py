@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from apps.catalogue.domain.kinds import PREMIUM, STANDARD, Service, UsageType
-from apps.core.bulk import columns, literal
+from apps.core.bulk import columns, numbers
 from apps.reconciliation.domain.detail import Family
 from apps.reconciliation.domain.settings import RULES_VERSION
 from apps.reconciliation.models import BilledQuantity, CycleLogins, CycleProfile, CycleResult, TypeFigures
@@ -69,8 +69,10 @@ def _store_heads(cursor: CursorWrapper, sheets: Sequence[Sheet]) -> list[int]:
 
 
 def _heads(sheets: Sequence[Sheet]) -> Iterator[tuple[object, ...]]:
-    numbers = {sheet.work.cycle.primary.number for sheet in sheets}
-    primaries = dict(Subscription.objects.filter(number__in=numbers).values_list("number", "pk"))
+    subscriptions = Subscription.objects.filter(
+        number__in={sheet.work.cycle.primary.number for sheet in sheets}
+    )
+    primaries = dict(subscriptions.values_list("number", "pk"))
     for sheet in sheets:
         figures, cycle = sheet.figures, sheet.work.cycle
         agents = [each for each in figures.types if each.family is Family.AGENTS]
@@ -85,8 +87,8 @@ def _heads(sheets: Sequence[Sheet]) -> Iterator[tuple[object, ...]]:
             sheet.inputs_hash,
             figures.has_usage,
             sum(figures.billed[each.usage_type].quantity for each in agents),
-            literal(np.sum([each.used for each in agents], axis=0).tolist()),
-            literal(np.sum([each.committed for each in agents], axis=0).tolist()),
+            numbers(np.sum([each.used for each in agents], axis=0).tolist()),
+            numbers(np.sum([each.committed for each in agents], axis=0).tolist()),
         )
 
 
@@ -121,8 +123,8 @@ def _store_logins(cursor: CursorWrapper, sheets: Sequence[Sheet], results: Seque
             result,
             family.value,
             json.dumps(logins.agents).encode(),
-            literal(logins.first.tolist()),
-            literal(logins.premium.tolist()),
+            numbers(logins.first.tolist()),
+            numbers(logins.premium.tolist()),
         )
         for sheet, result in zip(sheets, results, strict=True)
         for family, logins in sheet.logins.items()
@@ -170,11 +172,11 @@ def _store_types(cursor: CursorWrapper, sheets: Sequence[Sheet]) -> None:
                 sheet.period.first,
                 each.usage_type.value,
                 POSITION[each.usage_type],
-                literal(each.used.tolist()),
-                literal(each.committed.tolist()),
-                literal(each.substituted.tolist()),
-                literal(each.overage.tolist()),
-                None if each.peak_at is None else literal(each.peak_at.tolist()),
+                numbers(each.used.tolist()),
+                numbers(each.committed.tolist()),
+                numbers(each.substituted.tolist()),
+                numbers(each.overage.tolist()),
+                None if each.peak_at is None else numbers(each.peak_at.tolist()),
                 each.marked,
             )
             for sheet in sheets
