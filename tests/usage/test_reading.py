@@ -14,7 +14,7 @@ from apps.usage.selectors import STILL_OPEN, Window, read_records
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
 from tests.factories.usage import DAY, UsageFiles, session
 
-ODD = ["plain", "two\nlines", "a\n\nb", "one, two", '"', "\\n", "é…", "\x1f"]
+ODD = ["plain", "two\nlines", "a\n\nb", "one, two", '"', "\\n", "é…", "a\x1fb"]
 
 
 @pytest.fixture
@@ -22,9 +22,7 @@ def files(tmp_path: Path) -> UsageFiles:
     return UsageFiles(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "actors", [ODD[:1], ODD[:2], ODD], ids=["plain", "a break", "all"]
-)
+@pytest.mark.parametrize("actors", [ODD[:1], ODD[:2], ODD], ids=["plain", "a break", "all"])
 def test_every_id_comes_out_as_it_was_stored_beside_its_own_times(
     db: None, files: UsageFiles, actors: list[str]
 ) -> None:
