@@ -1,7 +1,7 @@
 # Every target works in a fresh clone: it makes the virtual environment and checks the machine first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up lint format bench lock venv browser translations clean
+.PHONY: help setup demo test up lint format bench mutation lock venv browser translations clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -43,6 +43,11 @@ format: setup ## formats code and templates, and mends what the linter can
 bench: setup ## measures; prints a line of JSON a figure
 	@exec $(PYTHON) -m tests.bench
 
+mutation: setup ## changes the rules a little, thousands of times, and counts how many changes the tests notice
+	@rm -rf mutants
+	@$(VENV)/bin/mutmut run --max-children $(TEST_PROCESSES)
+	@$(VENV)/bin/mutmut results
+
 LOCK := $(VENV)/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
@@ -83,4 +88,4 @@ translations: $(TRANSLATIONS:.po=.mo)
 	@$(VENV)/bin/pybabel --quiet compile --domain django --input-file $< --output-file $@
 
 clean: ## removes the virtual environment and caches; the data in PORTAL_HOME stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) mutants .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

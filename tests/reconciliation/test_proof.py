@@ -646,6 +646,39 @@ def test_R8_whom_a_proof_names_are_as_many_as_the_rule_counts(legs: list[Session
         assert start <= instant < start + MINUTE
 
 
+crowded_legs = st.lists(
+    st.builds(
+        lambda actor, start, length: (actor, start, start + length, False),
+        st.sampled_from("abcd"),
+        st.integers(-60, 90).map(lambda second: at("10:00") + timedelta(seconds=second)),
+        st.sampled_from([0, 1, 5, 30, 60, 90]).map(lambda second: timedelta(seconds=second)),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(legs=crowded_legs)
+def test_R8_the_busiest_instant_is_the_first_with_the_most_contacts(legs: list[Session]) -> None:
+    def there_at(instant: datetime) -> set[str]:
+        return {
+            actor
+            for actor, start, end, _premium in legs
+            if start == end == instant or (end is not None and start <= instant < end)
+        }
+
+    minute = at("10:00")
+    instants = [
+        minute,
+        *(start for _actor, start, _end, _premium in legs if minute <= start < minute + MINUTE),
+    ]
+    first = max(sorted(instants), key=lambda instant: len(there_at(instant)))
+    instant, witnesses = busiest_instant(stored(legs), minute, longest_open=LONGEST)
+    assert instant == first
+    assert {each.actor for each in witnesses} == there_at(first)
+    assert len(witnesses) == len(there_at(first))
+
+
 @settings(max_examples=100, deadline=None)
 @given(sessions=many_sessions)
 def test_R3_whom_a_proof_names_are_as_many_as_the_rule_counts(sessions: list[Session]) -> None:

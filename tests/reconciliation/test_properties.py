@@ -16,20 +16,24 @@ from hypothesis import strategies as st
 
 from apps.catalogue.domain.kinds import PREMIUM, STANDARD, LicenceModel, UsageType
 from apps.core.domain.periods import ONE_DAY, Period
-from apps.reconciliation.domain.counting import Facts, Named, calculate
+from apps.reconciliation.domain.counting import Facts, Named, Stretch, calculate, count_days
 from apps.reconciliation.domain.detail import Figures, Use, settle
 from apps.reconciliation.domain.intervals import Intervals, start_of
 from apps.reconciliation.domain.logins import Logins, first_logins
+from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
+from apps.reconciliation.domain.steps import Steps
 from apps.subscriptions.domain.cycles import Cycle, Term, list_cycles, primary_on
 from apps.usage.domain.days import days_changed
 from apps.usage.domain.records import Content, Outcome, meet
+from tests.factories.counts import concurrent_samples, contacts_by_instant, contacts_by_minute
 
 FEW = settings(max_examples=60, deadline=None)
 WFO, IVR = UsageType.WORKFORCE_OPTIMIZATION, UsageType.IVR_PORT
 PERIOD = Period(date(2024, 2, 28), date(2024, 3, 2))
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
+DAY = 24 * 60 * MINUTE
 
 
 class Record(NamedTuple):
@@ -88,6 +92,46 @@ def figures(
         settings=chosen,
     )
     return found.rows, dict(found.billed), {name: counts.tolist() for name, counts in found.profiles.items()}
+
+
+# Many customers at once
+
+
+@FEW
+@given(st.lists(st.tuples(RECORDS, MODELS, SETTINGS, st.integers(1, 4), st.integers(0, 400)), max_size=4))
+def test_R2_R8_R9_customers_counted_together_are_counted_as_by_the_rule_alone(
+    drawn: list[tuple[list[Record], LicenceModel, Settings, int, int]],
+) -> None:
+    """Of each its own days, licence model and settings; its records lie before, in and after them."""
+    stretches, facts = [], []
+    for records, model, chosen, days, later in drawn:
+        first = PERIOD.first + timedelta(days=later)
+        stretches.append(Stretch(Period(first, first + timedelta(days=days - 1)), model, chosen))
+        moved = [
+            each._replace(start=each.start + later * DAY, end=each.end + later * DAY) for each in records
+        ]
+        facts.append(Facts(named(moved), named(moved[1:]), named(moved[2:]), named(moved[3:])))
+
+    for stretch, of_one, counted in zip(stretches, facts, count_days(stretches, facts), strict=True):
+        by_setting = contacts_by_minute if stretch.settings.ivr_peak == "minute" else contacts_by_instant
+        agents = concurrent_samples(of_one.agents.intervals, stretch.period)
+        expected = {
+            Measure.PREMIUM_AGENTS: agents.premium,
+            Measure.STANDARD_AGENTS: agents.standard,
+            Measure.IVR_PORTS: by_setting(of_one.ivr.intervals, stretch.period),
+            Measure.VOICE_CALLS: contacts_by_instant(of_one.voice.intervals, stretch.period),
+        }
+        if stretch.licence_model is LicenceModel.NAMED:
+            del expected[Measure.PREMIUM_AGENTS], expected[Measure.STANDARD_AGENTS]
+        for measure, counts in expected.items():
+            steps = counted.profiles.get(measure, Steps.none(counts.size))
+            assert steps.dense().tolist() == counts.ravel().tolist()
+            use = counted.use.get(UsageType(measure.value)) if measure is not Measure.VOICE_CALLS else None
+            if use is not None:
+                assert use.peak_at is not None
+                assert use.used.tolist() == counts.max(axis=1).tolist()
+                assert use.peak_at.tolist() == (counts.argmax(axis=1) * measure.minutes_a_slot).tolist()
+        assert counted.profiles.keys() <= expected.keys()
 
 
 # Records
