@@ -12,6 +12,7 @@ from django.db import connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 from django.utils import translation
+from hypothesis import Phase, settings
 from pytest_django import DjangoDbBlocker
 
 from apps.accounts.models import Role, User
@@ -30,8 +31,13 @@ STRANGERS = """{"price_books": [{"ref": "strange-eur", "currency": "EUR", "price
   "customers": [{"ref": "C-900", "name": "Inconnu SA", "country": "FR"}]}]}"""
 
 
-def pytest_configure() -> None:
-    ensure_running()
+# For whoever only asks whether a test fails: no time is spent on the smallest example that does.
+settings.register_profile("first-failure", phases=[Phase.explicit, Phase.generate], database=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--without-database"):
+        ensure_running()
 
 
 @pytest.fixture(scope="session")

@@ -49,8 +49,8 @@ def list_late_changes(customer: Customer) -> list[LateChange]:
 def list_corrections(customer: Customer, changes: Collection[LateChange], *, today: date) -> list[Correction]:
     """The papers of the cycles that ``changes`` are about, each with its adjustments, in the order of their cycles.
 
-    A paper is priced as it would be now: its cycle's days and primary as they were closed, today's records,
-    commitments, settings and prices. Subtracted is what was last invoiced for it: its own lines and all adjustments
+    A paper is priced as it would be now: its cycle's days, primary and settings as they were closed, today's records,
+    commitments and prices. Subtracted is what was last invoiced for it: its own lines and all adjustments
     of it since.
 
     Raises:

@@ -29,6 +29,7 @@ from apps.reconciliation.selectors import (
     cycle_starting,
     get_figures,
     overage_charges,
+    settings_at_closing,
 )
 from apps.subscriptions.domain.commitments import Line
 from apps.subscriptions.domain.cycles import Cycle
@@ -157,7 +158,8 @@ def list_charges(
 
 
 def _calculate_afresh(customer: Customer, cycle: Cycle) -> CycleFigures:
-    calculated = calculate_cycle(customer, cycle, until=cycle.last)
+    settings = settings_at_closing(customer, cycle)
+    calculated = calculate_cycle(customer, cycle, until=cycle.last, settings=settings)
     return CycleFigures(
         customer=customer,
         cycle=cycle,

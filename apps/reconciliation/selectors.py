@@ -275,10 +275,24 @@ def inputs_of(
     }
 
 
-def calculate_cycle(customer: Customer, cycle: Cycle, *, until: date) -> Calculated:
-    """Calculate a contact-centre cycle from the records, up to ``until`` (R2–R8, R11, R15)."""
+def settings_at_closing(customer: Customer, cycle: Cycle) -> Settings | None:
+    """The settings by which a contact-centre cycle was closed; None while it is open, or where they were not kept."""
+    closed = ClosedCycle.objects.filter(
+        customer=customer, service=Service.CONTACT_CENTRE, first_day=cycle.first
+    ).first()
+    inputs = None if closed is None else closed.snapshot.get("inputs")
+    return None if inputs is None else Settings.of_snapshot(inputs["settings"])
+
+
+def calculate_cycle(
+    customer: Customer, cycle: Cycle, *, until: date, settings: Settings | None = None
+) -> Calculated:
+    """Calculate a contact-centre cycle from the records, up to ``until`` (R2–R8, R11, R15).
+
+    By the settings of its offer, where none are given.
+    """
     period = Period(cycle.first, until)
-    settings = settings_of(cycle.primary.offer)
+    settings = settings or settings_of(cycle.primary.offer)
     committed = committed_by_day(list_lines(customer, Service.CONTACT_CENTRE), period)
     records = read_facts(customer, period, settings)
     figures = calculate(

@@ -12,6 +12,7 @@ import pytest
 from django.db import DatabaseError
 from pytest_django import DjangoAssertNumQueries
 
+from apps.catalogue.models import Offer
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.invoicing.drafts import drafts_to_read
 from apps.invoicing.models import Invoice, InvoiceLine
@@ -35,6 +36,7 @@ from tests.factories.portfolios import (
     CONNECT,
     SMS,
     STANDARD,
+    STANDARD_CONCURRENT,
     SUPPORT,
     Part,
     customer,
@@ -181,6 +183,22 @@ def test_R13_a_record_that_changes_nothing_adjusts_nothing_and_is_not_looked_at_
     issue(owner, JULY)
     with scope(PROVIDER):
         assert not LateChange.objects.exists()
+
+
+def test_R13_a_closed_cycle_is_held_against_its_own_settings(files: UsageFiles, db: None) -> None:
+    """Each type's own peak when it was closed; the peak day of both together from then on."""
+    owner = entered(subscription("Sub-1", line(STANDARD_CONCURRENT, 1), model="concurrent"))
+    files.use(*(session(agent, "08:00", "16:00", day=date(2024, 6, 3)) for agent in "ab"))
+    files.use(*(session(agent, "08:00", "16:00", premium=True, day=date(2024, 6, 4)) for agent in "xy"))
+    issue(owner, JUNE)
+    with scope(PROVIDER):
+        Offer.objects.update(billed_peak="combined_day")
+    use(files, "a", day="2024-06-05")
+    assert adjustments(*drafted(owner)) == []
+    use(files, "c", name="late")
+    assert [row[:5] for row in adjustments(*drafted(owner))] == [
+        (f"{STANDARD_CONCURRENT}-O", "Sub-1", "06-01", "06-30", 1)
+    ]
 
 
 def test_R13_of_several_cycles_each_is_adjusted_by_itself(owner: Customer, files: UsageFiles) -> None:

@@ -503,7 +503,7 @@ def test_R7_the_mark_of_agents_is_not_that_of_workforce_optimization() -> None:
 
 
 @pytest.mark.parametrize(
-    ("used", "committed", "expected"),
+    ("used", "by_day", "expected"),
     [
         ((0, 0, 0), (0, 0, 0), []),
         ((0, 0, 1), (0, 0, 0), [(0, 0, 0), (0, 0, 0), (1, 0, 1)]),
@@ -511,17 +511,17 @@ def test_R7_the_mark_of_agents_is_not_that_of_workforce_optimization() -> None:
     ],
 )
 def test_R11_its_rows_are_there_with_a_commitment_or_a_use_up_to_the_last_day(
-    used: tuple[int, ...], committed: tuple[int, ...], expected: list[tuple[int, int, int]]
+    used: tuple[int, ...], by_day: tuple[int, ...], expected: list[tuple[int, int, int]]
 ) -> None:
     figures = settle(
         period=THREE_DAYS,
         licence_model=CONCURRENT,
-        committed={WFO: committed},
+        committed={WFO: by_day},
         use={WFO: Use(np.array(used, np.int64))},
         settings=Settings(),
     )
-    rows = [row for row in figures.rows if row.usage_type is WFO]
-    assert [(row.used, row.committed, row.overage) for row in rows] == expected
+    found = [each for each in figures.rows if each.usage_type is WFO]
+    assert [(each.used, each.committed, each.overage) for each in found] == expected
 
 
 # Marked rows
