@@ -63,17 +63,18 @@ class Terms:
     payment_terms_days: int
 
 
-def billing_cycle_starting(customer: Customer, first_day: date, *, today: date) -> BillingCycle:
-    """The invoiced cycle that starts on ``first_day``: a contact-centre cycle, or a digital one that stands alone.
+def billing_cycles_starting(customer: Customer, first_day: date, *, today: date) -> list[BillingCycle]:
+    """The invoiced cycles that start on ``first_day``: of the contact centre, a digital one that stands alone, or both.
 
-    A digital cycle whose last day lies in a contact-centre cycle is carried by that cycle's invoice (R10).
+    A digital cycle whose last day lies in a contact-centre cycle is carried by that cycle's invoice (R10). One that
+    goes on after the contact centre has ended is not, though both may have begun on one day.
 
     Raises:
         NoSuchCycle: no such cycle starts on that day.
     """
-    for billing in list_billings(customer, until=max(today, first_day)):
-        if billing.cycle.first == first_day:
-            return billing
+    billings = list_billings(customer, until=max(today, first_day))
+    if found := [billing for billing in billings if billing.cycle.first == first_day]:
+        return found
     service = (
         Service.CONTACT_CENTRE
         if subscriptions_of(customer, Service.CONTACT_CENTRE).exists()

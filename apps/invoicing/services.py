@@ -22,7 +22,7 @@ from apps.invoicing.drafting import Draft, Heading, draft_paper
 from apps.invoicing.models import Invoice, InvoiceLine, InvoicePdf, NumberSeries
 from apps.invoicing.selectors import (
     BillingCycle,
-    billing_cycle_starting,
+    billing_cycles_starting,
     carried_cycles,
     find_retail_terms,
     list_charges,
@@ -48,7 +48,8 @@ class PriceMissing(Refusal):
 
 @transaction.atomic
 def make_drafts(*, customer: Customer, first_day: date, today: date) -> list[Draft]:
-    """The papers of a cycle that are not issued yet: the provider's, and the partner's where it has retail prices.
+    """The papers of the cycle that starts on a day that are not issued yet: the provider's, and the partner's where it
+    has retail prices; of both services where cycles of both start then.
 
     Each carries what earlier papers of its seller must be corrected by (R13). A cycle still open gives drafts that say
     so. A paper without lines is left out.
@@ -56,9 +57,13 @@ def make_drafts(*, customer: Customer, first_day: date, today: date) -> list[Dra
     Raises:
         NoSuchCycle, NoPriceBook, PriceMissing: what stands in the way.
     """
-    billing = billing_cycle_starting(customer, first_day, today=today)
     corrections = _corrections(customer, list_late_changes(customer), today=today)
-    return _drafts(customer, billing, corrections, today=today)
+    drafts: list[Draft] = []
+    for billing in billing_cycles_starting(customer, first_day, today=today):
+        carried = _corrected_by(drafts)
+        left = [correction for correction in corrections if correction.paper.pk not in carried]
+        drafts += _drafts(customer, billing, left, today=today)
+    return drafts
 
 
 @transaction.atomic
@@ -70,12 +75,18 @@ def issue_invoices(*, customer: Customer, first_day: date, today: date, by: str)
         NoSuchCycle, NoPriceBook, PriceMissing: what stands in the way.
     """
     lock_customer(customer.pk)
-    billing = billing_cycle_starting(customer, first_day, today=today)
-    if billing.cycle.last >= today:
+    billings = billing_cycles_starting(customer, first_day, today=today)
+    over = [billing for billing in billings if billing.cycle.last < today]
+    if not over:
+        cycle = billings[0].cycle
         raise CycleStillOpen(
             _("The cycle %(first)s – %(last)s is still open; its invoice can be issued from %(day)s on.")
-            % {"first": billing.cycle.first, "last": billing.cycle.last, "day": billing.cycle.last + ONE_DAY}
+            % {"first": cycle.first, "last": cycle.last, "day": cycle.last + ONE_DAY}
         )
+    return [paper for billing in over for paper in _issue_cycle(customer, billing, today=today, by=by)]
+
+
+def _issue_cycle(customer: Customer, billing: BillingCycle, *, today: date, by: str) -> list[Invoice]:
     if billing.service is Service.CONTACT_CENTRE:
         reconcile_customer(customer=customer, cycle=billing.cycle, today=today)
     changes = list_late_changes(customer)
@@ -120,8 +131,11 @@ def issue_adjustments(*, customer: Customer, today: date, by: str) -> list[Invoi
 
 def list_issued(*, customer: Customer, first_day: date, today: date) -> list[Invoice]:
     """The papers of a cycle that are issued, the provider's first."""
-    billing = billing_cycle_starting(customer, first_day, today=today)
-    return list(_issued(customer, billing).prefetch_related("lines"))
+    return [
+        paper
+        for billing in billing_cycles_starting(customer, first_day, today=today)
+        for paper in _issued(customer, billing).prefetch_related("lines")
+    ]
 
 
 def _issued(customer: Customer, billing: BillingCycle) -> Any:
@@ -234,12 +248,17 @@ def _issue_all(
 ) -> list[Invoice]:
     """Issue papers, and settle what they correct."""
     issued = [_issue(draft, by=by) for draft in drafts]
-    corrected = {line.corrects_id for draft in drafts for line in draft.lines if line.corrects_id}
+    corrected = _corrected_by(drafts)
     for correction in corrections:
         if correction.paper.pk in corrected:
             _close_carried(customer, correction.billing)
     forget_late(settled(changes, corrections, corrected))
     return issued
+
+
+def _corrected_by(drafts: Iterable[Draft]) -> set[int]:
+    """The papers that these correct."""
+    return {line.corrects_id for draft in drafts for line in draft.lines if line.corrects_id}
 
 
 def _issue(draft: Draft, *, by: str) -> Invoice:

@@ -40,7 +40,7 @@ from tests.factories.portfolios import (
     stored_customer,
     subscription,
 )
-from tests.factories.usage import UsageFiles
+from tests.factories.usage import UsageFiles, session
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +91,31 @@ def closed() -> list[tuple[str, date]]:
 
 
 # Carried by the contact centre's invoice
+
+
+def test_R10_a_digital_cycle_that_begins_with_the_contact_centres_last_is_invoiced_too(
+    files: UsageFiles,
+) -> None:
+    owner = entered(
+        subscription("Sub-1", line(STANDARD, 1), ends_on="2024-06-10"),
+        digital("Dig-1", line(SMS, 20), line(CONNECT, 1)),
+    )
+    files.use(session("a", "09:00", "10:00", day=JUNE), session("b", "09:00", "10:00", day=JUNE))
+    files.units((SMS, 45, "2024-06-03"), (SMS, 30, "2024-06-20"))
+    centre, alone = drafts(owner)
+    assert [f"{each.invoice.period_to:%m-%d}" for each in (centre, alone)] == ["06-10", "06-30"]
+    assert (usage_of(centre), usage_of(alone)) == (
+        [],
+        [(SMS, "Dig-1", "06-01", "06-30", 55, usage_of(alone)[0][-1])],
+    )
+    early = issue(owner, today=date(2024, 6, 20))  # of the two only the contact centre's is over
+    assert [paper.service for paper in early] == ["contact-centre"]
+    papers = issue(owner)
+    assert [paper.service for paper in papers] == ["contact-centre", "digital"]
+    assert papers[0].number == early[0].number
+    assert [paper.number for paper in issue(owner)] == [paper.number for paper in papers]
+    assert drafts(owner) == []
+    assert [day for service, day in closed() if service == "digital"][-1] == JUNE
 
 
 def test_R10_the_contact_centres_invoice_carries_the_digital_cycle_that_ended_in_it(
