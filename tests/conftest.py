@@ -165,6 +165,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item
             for item in items
             if isinstance(item, pytest.Function)
-            and not of_database & set(item.fixturenames)
+            and not of_database & {*item.fixturenames} - _parameters(item)
             and not item.get_closest_marker("django_db")
         ]
+
+
+def _parameters(item: pytest.Function) -> set[str]:
+    """Names that a table of cases gives, and no fixture."""
+    return set(item.callspec.params) if hasattr(item, "callspec") else set()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -23,6 +24,7 @@ from apps.reconciliation.domain.proof import (
 )
 from apps.reconciliation.domain.settings import RULES_VERSION
 from apps.reconciliation.domain.workings import (
+    Commitment,
     Step,
     billed_steps,
     commitments_on,
@@ -175,9 +177,17 @@ def _prove(case: _Case, row: Row) -> CellProof:
             day.peak,
             witnesses=len(day.witnesses),
             counted=day.used,
+            committed=_by_type(commitments),
             rows={behind: case.row(row.day, behind) for behind in types},
         ),
     )
+
+
+def _by_type(commitments: Iterable[Commitment]) -> Counter[UsageType]:
+    quantities: Counter[UsageType] = Counter()
+    for each in commitments:
+        quantities[each.usage_type] += each.quantity
+    return quantities
 
 
 def _mark(case: _Case, row: Row) -> Sequence[Step]:

@@ -510,6 +510,7 @@ def test_a_stored_figure_that_is_wrong_is_found_out(files: UsageFiles) -> None:
             proof.peak,
             witnesses=len(proof.witnesses),
             counted={S_CONCURRENT: 1},
+            committed={},
             rows={S_CONCURRENT: row},
         )
 

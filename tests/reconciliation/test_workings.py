@@ -618,6 +618,7 @@ def difference(
         peak,
         witnesses=witnesses,
         counted=counted or {P_CONCURRENT: 7, S_CONCURRENT: 15},
+        committed={P_CONCURRENT: 10, S_CONCURRENT: 10},
         rows={P_CONCURRENT: premium, S_CONCURRENT: stated},
     )
 
@@ -695,6 +696,43 @@ def test_R13_a_late_commitment_of_premium_explains_another_substitution_of_the_s
     stated = replace(STANDARD_ROW, substituted=2, overage=3)
     less = replace(PREMIUM_ROW, committed=9)
     assert difference(stated, of=ground(closed=True), premium=less) is Difference.LATE_TERMS
+
+
+@pytest.mark.parametrize(
+    ("rules_version", "expected"),
+    [(RULES_VERSION, Difference.UNEXPLAINED), ("2023.9", Difference.OTHER_RULES)],
+)
+def test_R13_nothing_late_explains_a_closed_figure_whose_use_and_commitments_stand(
+    rules_version: str, expected: Difference
+) -> None:
+    closed = ground(closed=True, rules_version=rules_version)
+    assert difference(replace(STANDARD_ROW, overage=99), of=closed) is expected
+    assert difference(witnesses=14, of=closed) is expected
+
+
+def test_R8_late_commitments_explain_the_ports_of_the_same_use() -> None:
+    """A port more, additional: the agents' licences stand, the row of the ports does not."""
+    used = {P_CONCURRENT: 7, S_CONCURRENT: 15, PORTS: 50}
+    steps = row_steps(
+        PORTS, CONCURRENT, used, held((P_CONCURRENT, 10), (S_CONCURRENT, 10), (PORTS, 1))
+    )  # 2 × (20 + 2 overage agents) + 1
+    stated = row(10, PORTS, 50, 44, 0, 6, peak_at=645)
+
+    def ports(stated: Row) -> Difference | None:
+        return find_difference(
+            ground(closed=True),
+            stated,
+            steps,
+            peak_at(10, 45),
+            witnesses=50,
+            counted=used,
+            committed={P_CONCURRENT: 10, S_CONCURRENT: 10, PORTS: 1},
+            rows={P_CONCURRENT: PREMIUM_ROW, S_CONCURRENT: STANDARD_ROW, PORTS: stated},
+        )
+
+    assert ports(stated) is Difference.LATE_TERMS
+    assert ports(replace(stated, committed=45, overage=5)) is None
+    assert ports(replace(stated, committed=45)) is Difference.UNEXPLAINED
 
 
 # Whole proofs

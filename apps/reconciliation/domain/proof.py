@@ -154,11 +154,13 @@ def find_difference(
     *,
     witnesses: int,
     counted: Mapping[UsageType, int],
+    committed: Mapping[UsageType, int],
     rows: Mapping[UsageType, Row],
 ) -> Difference | None:
     """Why a row is not what its steps come to, None where it is.
 
-    ``witnesses``: how many are counted in it, one by one. ``counted``, ``rows``: of all types behind it, on its day.
+    ``witnesses``: how many are counted in it, one by one. Of all types behind it, on its day: ``counted`` and
+    ``committed`` (none of what is left out) as they are now, ``rows`` as they are stated.
     """
     stated_figures = {
         "used": stated.used,
@@ -167,12 +169,18 @@ def find_difference(
         "overage": stated.overage,
     }
     at = None if peak is None else peak.start.hour * 60 + peak.start.minute
-    if row_figures(steps) == stated_figures and witnesses == stated.used and at in (None, stated.peak_at):
+    worked_out = row_figures(steps)
+    if worked_out == stated_figures and witnesses == stated.used and at in (None, stated.peak_at):
         return None
     records = at not in (None, stated.peak_at) or any(
         counted[usage_type] != row.used for usage_type, row in rows.items()
     )
-    return ground.difference(records=records, terms=not records)
+    terms = worked_out["committed"] != stated.committed or any(
+        committed.get(usage_type, 0) != row.committed
+        for usage_type, row in rows.items()
+        if usage_type is not UsageType.IVR_PORT  # whose row counts the ports that come with agents too
+    )
+    return ground.difference(records=records, terms=terms)
 
 
 def marked_on(rows: Sequence[Row], usage_type: UsageType) -> Row | None:
