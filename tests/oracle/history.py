@@ -222,6 +222,11 @@ class History(World):
             if (service, cycle.first) not in closed and cycle.last >= since
         ]
 
+    def starting(self, customer: str, first: date) -> list[tuple[str, Cycle]]:
+        """The cycles with an invoice of their own that begin on a day, with their service, in order."""
+        found = money.cycles_invoiced_alone(self.customer(customer), max(first, self.today - ONE_DAY))
+        return [(service, cycle) for service, cycle in found if cycle.first == first]
+
     def invoice(
         self,
         customer: str,
