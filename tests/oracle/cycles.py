@@ -10,6 +10,7 @@ from tests.oracle.portfolio import CONTACT_CENTRE, DIGITAL, Customer, Settings, 
 __all__ = ["CONTACT_CENTRE", "DIGITAL", "Cycle", "NotACycle", "Period", "cycles", "days", "period", "primary"]
 
 ONE_DAY = timedelta(days=1)
+LONGEST_CYCLE = 31 * ONE_DAY
 
 
 class NotACycle(Exception):

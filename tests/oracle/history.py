@@ -26,7 +26,7 @@ from fractions import Fraction
 from typing import Any
 
 from tests.oracle import money, records, usage
-from tests.oracle.cycles import CONTACT_CENTRE, DIGITAL, ONE_DAY, Cycle
+from tests.oracle.cycles import CONTACT_CENTRE, DIGITAL, LONGEST_CYCLE, ONE_DAY, Cycle
 from tests.oracle.money import Charge, Line
 from tests.oracle.portfolio import OFFERS, Closed, Customer, Offer, PriceBook, Settings, read_portfolio
 from tests.oracle.records import Fact
@@ -223,8 +223,8 @@ class History(World):
         ]
 
     def starting(self, customer: str, first: date) -> list[tuple[str, Cycle]]:
-        """The cycles with an invoice of their own that begin on a day, with their service, in order."""
-        found = money.cycles_invoiced_alone(self.customer(customer), max(first, self.today - ONE_DAY))
+        """The cycles with an invoice of their own that begin on a day, over or not, with their service, in order."""
+        found = money.cycles_invoiced_alone(self.customer(customer), first + LONGEST_CYCLE)
         return [(service, cycle) for service, cycle in found if cycle.first == first]
 
     def invoice(
