@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -31,7 +31,6 @@ from apps.reconciliation.selectors import (
     overage_charges,
     settings_at_closing,
 )
-from apps.subscriptions.domain.commitments import Line
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.domain.recurring import recurring_charges
 from apps.subscriptions.models import ClosedCycle
@@ -46,11 +45,11 @@ class NoPriceBook(Refusal):
 
 @dataclass(frozen=True)
 class BillingCycle:
-    """A cycle that is invoiced by itself, and the one invoiced before it (R10, R14)."""
+    """A cycle that is invoiced by itself, and the days at which its invoice looks until it is issued (R10, R14)."""
 
     service: Service
     cycle: Cycle
-    previous: Period | None
+    looked_at: Period
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,18 @@ def billing_cycles_starting(customer: Customer, first_day: date, *, today: date)
 
 def list_billing_cycles(customer: Customer, *, until: date) -> list[tuple[Service, Cycle]]:
     """The cycles with an invoice of their own that start on or before ``until``, by their last day (R10)."""
+    return _invoiced(customer, *_cycles_of_both(customer, until=until), until=until)
+
+
+def _cycles_of_both(customer: Customer, *, until: date) -> tuple[list[Cycle], list[Cycle]]:
+    """The contact-centre cycles, up to one that carries a digital cycle of ``until``, and the digital ones."""
     centre = cycles_of(customer, Service.CONTACT_CENTRE, until=_one_cycle_after(until))
-    digital = cycles_of(customer, Service.DIGITAL, until=until)
+    return centre, cycles_of(customer, Service.DIGITAL, until=until)
+
+
+def _invoiced(
+    customer: Customer, centre: Sequence[Cycle], digital: Sequence[Cycle], *, until: date
+) -> list[tuple[Service, Cycle]]:
     invoiced = _invoiced_alone(customer) if digital else set()
     alone = [cycle for cycle in digital if cycle.first in invoiced or find_cycle(centre, cycle.last) is None]
     started = [cycle for cycle in centre if cycle.first <= until]
@@ -113,11 +122,14 @@ def _invoiced_alone(customer: Customer) -> set[date]:
 
 
 def list_billings(customer: Customer, *, until: date) -> list[BillingCycle]:
-    """``list_billing_cycles``, each with the cycle invoiced before it."""
+    """``list_billing_cycles``, each with the days at which its invoice looks."""
+    centre, digital = _cycles_of_both(customer, until=until)
+    active = [cycle.period for cycle in (*centre, *digital)]
     found: list[BillingCycle] = []
-    for service, cycle in list_billing_cycles(customer, until=until):
+    for service, cycle in _invoiced(customer, centre, digital, until=until):
         before = (each.cycle.period for each in reversed(found) if each.cycle.last < cycle.last)
-        found.append(BillingCycle(service, cycle, next(before, None)))
+        looked_at = days_looked_at(cycle.period, next(before, None), active=active)
+        found.append(BillingCycle(service, cycle, looked_at))
     return found
 
 
@@ -154,8 +166,7 @@ def list_charges(
                 if afresh
                 else get_digital_figures(customer, cycle, today=today)
             )
-    lines = list_lines(customer)
-    return charges + recurring_charges(lines, days_to_charge(customer, billing, lines))
+    return charges + recurring_charges(list_lines(customer), days_to_charge(customer, billing))
 
 
 def _calculate_afresh(customer: Customer, cycle: Cycle) -> CycleFigures:
@@ -175,13 +186,7 @@ def _calculate_afresh(customer: Customer, cycle: Cycle) -> CycleFigures:
     )
 
 
-def looked_at(billing: BillingCycle, lines: Iterable[Line]) -> Period:
-    """The days at which an invoice that is not issued looks (R14)."""
-    active_from = min([billing.cycle.first, *(line.term.starts_on for line in lines)])
-    return days_looked_at(billing.cycle.period, billing.previous, active_from=active_from)
-
-
-def days_to_charge(customer: Customer, billing: BillingCycle, lines: Iterable[Line]) -> list[date]:
+def days_to_charge(customer: Customer, billing: BillingCycle) -> list[date]:
     """The days whose recurring charges the invoice of a cycle carries: none that another's looked at before.
 
     An issued invoice keeps those that it looked at, whatever is entered later (R13).
@@ -197,7 +202,7 @@ def days_to_charge(customer: Customer, billing: BillingCycle, lines: Iterable[Li
         if (service, first_day) == (billing.service, billing.cycle.first):
             return days
         taken.update(days)
-    return [day for day in looked_at(billing, lines) if day not in taken]
+    return [day for day in billing.looked_at if day not in taken]
 
 
 def wholesale_terms(customer: Customer) -> Terms:

@@ -26,7 +26,6 @@ from apps.invoicing.selectors import (
     carried_cycles,
     find_retail_terms,
     list_charges,
-    looked_at,
     wholesale_terms,
 )
 from apps.organisations.models import Customer
@@ -34,7 +33,6 @@ from apps.reconciliation.digital import calculate_digital
 from apps.reconciliation.services import reconcile_customer
 from apps.reconciliation.snapshots import snapshot_of
 from apps.subscriptions.models import ClosedCycle, LateChange
-from apps.subscriptions.selectors import list_lines
 from apps.subscriptions.services import close_cycle, forget_late, lock_customer, mark_cycles_late
 
 
@@ -220,7 +218,7 @@ def _close(customer: Customer, billing: BillingCycle) -> ClosedCycle:
         cycle=billing.cycle,
         inputs_hash=inputs_hash,
         snapshot=snapshot,
-        looked_at=looked_at(billing, list_lines(customer)),
+        looked_at=billing.looked_at,
     )
 
 

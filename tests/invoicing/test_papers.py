@@ -216,21 +216,48 @@ def test_R13_however_often_a_paper_is_corrected_all_its_lines_come_to_what_is_ri
 
 
 @pytest.mark.parametrize(
-    ("cycle", "previous", "looked_at"),
+    ("cycle", "previous", "others", "looked_at"),
     [
         # The cycle before ended on the day before: its invoice looked at this one's first day.
-        (("2024-06-09", "2024-07-08"), ("2024-05-09", "2024-06-08"), ("2024-06-10", "2024-07-09")),
+        (("2024-06-09", "2024-07-08"), ("2024-05-09", "2024-06-08"), [], ("2024-06-10", "2024-07-09")),
         # Nothing was active on the day before.
-        (("2024-06-09", "2024-07-08"), None, ("2024-06-09", "2024-07-09")),
-        (("2024-06-09", "2024-07-08"), ("2024-04-09", "2024-05-20"), ("2024-05-22", "2024-07-09")),
+        (("2024-06-09", "2024-07-08"), None, [], ("2024-06-09", "2024-07-09")),
+        (("2024-06-09", "2024-07-08"), ("2024-04-09", "2024-05-20"), [], ("2024-06-09", "2024-07-09")),
+        (("2024-06-09", "2024-07-08"), ("2024-04-09", "2024-06-07"), [], ("2024-06-09", "2024-07-09")),
+        # Another service was active between: a digital cycle that this one's invoice carries, or on one day of it.
+        (
+            ("2024-06-09", "2024-07-08"),
+            ("2024-04-09", "2024-05-20"),
+            [("2024-05-01", "2024-05-21")],
+            ("2024-05-22", "2024-07-09"),
+        ),
+        (
+            ("2024-06-09", "2024-07-08"),
+            ("2024-04-09", "2024-05-20"),
+            [("2024-06-08", "2024-07-07")],
+            ("2024-05-22", "2024-07-09"),
+        ),
+        # Or only before and only after.
+        (
+            ("2024-06-09", "2024-07-08"),
+            ("2024-04-09", "2024-05-20"),
+            [("2024-04-20", "2024-05-20"), ("2024-06-09", "2024-07-08")],
+            ("2024-06-09", "2024-07-09"),
+        ),
+        # The first of all begins with the oldest subscription.
+        (("2024-06-09", "2024-07-08"), None, [("2024-05-20", "2024-06-19")], ("2024-05-20", "2024-07-09")),
         # A cycle of one day.
-        (("2024-06-09", "2024-06-09"), ("2024-05-09", "2024-06-08"), ("2024-06-10", "2024-06-10")),
-        (("2024-06-09", "2024-06-09"), None, ("2024-06-09", "2024-06-10")),
+        (("2024-06-09", "2024-06-09"), ("2024-05-09", "2024-06-08"), [], ("2024-06-10", "2024-06-10")),
+        (("2024-06-09", "2024-06-09"), None, [], ("2024-06-09", "2024-06-10")),
     ],
 )
 def test_R14_the_invoice_of_a_cycle_looks_at_the_days_after_its_first_to_the_day_after_its_last(
-    cycle: tuple[str, str], previous: tuple[str, str] | None, looked_at: tuple[str, str]
+    cycle: tuple[str, str],
+    previous: tuple[str, str] | None,
+    others: list[tuple[str, str]],
+    looked_at: tuple[str, str],
 ) -> None:
-    first, last = map(day, cycle)
+    its_own, expected = Period(*map(day, cycle)), Period(*map(day, looked_at))
     before = Period(*map(day, previous)) if previous else None
-    assert days_looked_at(Period(first, last), before, active_from=first) == Period(*map(day, looked_at))
+    active = [its_own, *(Period(*map(day, other)) for other in others), *([before] if before else [])]
+    assert days_looked_at(its_own, before, active=active) == expected

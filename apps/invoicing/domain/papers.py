@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -87,12 +86,20 @@ def add_up(lines: Sequence[Line], *, tax_rate_pct: Decimal, currency: str) -> To
     return Totals(subtotal, round_to_minor_unit(subtotal * tax_rate_pct / 100, currency))
 
 
-def days_looked_at(cycle: Period, previous: Period | None, *, active_from: date) -> Period:
+def days_looked_at(cycle: Period, previous: Period | None, *, active: Sequence[Period]) -> Period:
     """The days whose recurring charges the invoice of ``cycle`` carries (R14).
 
     From the day after its first to the day after its last; its first day too when nothing was active on the day
-    before. ``previous`` is the cycle invoiced before, None where there is none: then from ``active_from`` on, the day
-    on which the customer's first subscription starts. So every day is looked at once, whatever the services.
+    before. ``previous`` is the cycle invoiced before, None where there is none: then from the customer's first day on.
+    So every day is looked at once, whatever the services. ``active``: the cycles of all services; a day without a
+    subscription lies in none.
     """
-    first = active_from if previous is None else previous.last + 2 * ONE_DAY
+    if previous is None:
+        first = min([cycle.first, *(each.first for each in active)])
+    elif previous.last + ONE_DAY < cycle.first and not any(
+        each.first < cycle.first and previous.last < each.last for each in active
+    ):
+        first = cycle.first
+    else:
+        first = previous.last + 2 * ONE_DAY
     return Period(first, cycle.last + ONE_DAY)
