@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ from apps.reconciliation.domain.intervals import (
     sharing,
     start_of,
 )
-from apps.reconciliation.domain.steps import Steps
+from apps.reconciliation.domain.steps import Steps, depth
 
 SAMPLES_A_DAY = 96
 SAMPLE = 15 * MICROSECONDS_A_MINUTE
@@ -53,13 +52,8 @@ def concurrent_samples(sessions: Intervals, period: Period) -> AgentSteps:
     either = lanes.united(np.concatenate([lanes.pack(*counted), lanes.pack(*premium)]))
 
     # Counted as Standard: either one but not Premium. As Premium: the others. No two lists need be compared.
-    come, gone = (
-        [lanes.places(edges) for edges in side] for side in zip(counted, either, premium, strict=True)
-    )
-    return AgentSteps(
-        premium=samples.depth([come[0], gone[1], come[2]], [gone[0], come[1], gone[2]]),
-        standard=samples.depth([come[1], gone[2]], [gone[1], come[2]]),
-    )
+    standard = samples.depth(*either) - samples.depth(*premium)
+    return AgentSteps(premium=Steps.of(samples.depth(*counted) - standard), standard=Steps.of(standard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +77,10 @@ class _Samples:
         lane, end = self.lanes.starts(agent), self.lanes.end
         return self.lanes.pack(lane + np.clip(first, 0, end - 1), lane + np.clip(beyond, 1, end))
 
-    def depth(self, come: Sequence[Int64], gone: Sequence[Int64]) -> Steps:
-        """How many agents are counted at each sample of the period."""
-        end = self.lanes.end
-        return Steps.depth(np.concatenate(come), np.concatenate(gone), end).cut(1 + LOOK_BACK, end - 1)
+    def depth(self, first: Int64, beyond: Int64) -> Int64:
+        """How many agents have one of the ranges, which it overwrites, at each sample of the period."""
+        come, gone = self.lanes.places(first), self.lanes.places(beyond)
+        return depth(come, gone, self.lanes.end)[1 + LOOK_BACK : -1]
 
 
 def _premium(sessions: Intervals, samples: _Samples) -> Int64:

@@ -47,9 +47,7 @@ class Steps:
         In any order. None lies below slot 0; what lies from ``length`` on is left out.
         """
         if length < _SLOTS_A_CHANGE * (len(rises) + len(falls)):
-            change = np.bincount(rises, minlength=length)[:length]
-            change -= np.bincount(falls, minlength=length)[:length]
-            return cls.of(np.cumsum(change, out=change))
+            return cls.of(depth(rises, falls, length))
         packed = np.concatenate([rises << 1, (falls << 1) | 1])
         packed.sort()
         packed = packed[: np.searchsorted(packed, length << 1)]
@@ -121,6 +119,13 @@ class Steps:
         at = np.frombuffer(packed, f"<u{slot}", changes, offset=2)
         counts = np.frombuffer(packed, f"<u{count}", changes, offset=2 + changes * slot)
         return cls(length, at.astype(np.int64), counts.astype(np.int64))
+
+
+def depth(rises: Int64, falls: Int64, length: int) -> Int64:
+    """The counts of ``Steps.depth`` one by one: int64, shape ``(length,)``."""
+    change = np.bincount(rises, minlength=length)[:length]
+    change -= np.bincount(falls, minlength=length)[:length]
+    return np.cumsum(change, out=change)
 
 
 def _bytes_for(highest: int) -> int:
