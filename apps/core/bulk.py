@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-NULL = "NULL"
-
 
 def columns(rows: Iterable[Sequence[object]]) -> list[str]:
     """Rows as columns, each an array literal. Cells: numbers, truth values, days, None, bytes, and texts without
     quoting: words and literals of numbers, never what somebody typed.
     """
-    return [literal(map(_cell, column)) for column in zip(*rows, strict=True)]
+    return [_literal(map(_cell, column)) for column in zip(*rows, strict=True)]
 
 
 def numbers(cells: Sequence[int]) -> str:
@@ -22,14 +20,13 @@ def numbers(cells: Sequence[int]) -> str:
     return f"{{{str(cells)[1:-1]}}}"
 
 
-def literal(cells: Iterable[object]) -> str:
-    """An array literal of cells that are written as they are."""
+def _literal(cells: Iterable[object]) -> str:
     return "{" + ",".join(map(str, cells)) + "}"
 
 
 def _cell(value: object) -> object:
     if value is None:
-        return NULL
+        return "NULL"
     if isinstance(value, bytes):
         return f'"\\\\x{value.hex()}"'
     return f'"{value}"' if isinstance(value, str) else value

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from apps.catalogue.domain.charges import Charge
-from apps.catalogue.domain.kinds import Service
+from apps.catalogue.domain.kinds import Service, UsageType
 from apps.catalogue.domain.prices import Price, PriceList
 from apps.catalogue.models import BookPrice, CustomerTerms, PartnerTerms, PriceBook
-from apps.core.domain.periods import Period
+from apps.core.domain.periods import LONGEST_CYCLE, Period
 from apps.core.problems import Refusal
 from apps.core.tenancy import Role, Scope
 from apps.invoicing.domain.papers import days_looked_at
@@ -22,21 +22,19 @@ from apps.invoicing.models import Invoice
 from apps.invoicing.status import overdue_on
 from apps.organisations.models import Customer
 from apps.reconciliation.digital import calculate_digital, get_digital_figures, usage_charges
+from apps.reconciliation.domain.detail import Billed
 from apps.reconciliation.selectors import (
-    CycleFigures,
     NoSuchCycle,
     calculate_cycle,
+    charge_overage,
     cycle_starting,
     get_figures,
-    overage_charges,
     settings_at_closing,
 )
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.domain.recurring import recurring_charges
 from apps.subscriptions.models import ClosedCycle
 from apps.subscriptions.selectors import cycles_of, find_cycle, list_lines, subscriptions_of
-
-_LONGEST_CYCLE = timedelta(days=31)
 
 
 class NoPriceBook(Refusal):
@@ -112,7 +110,7 @@ def _invoiced(
 
 def _one_cycle_after(day: date) -> date:
     """A digital cycle can end in a contact-centre cycle that starts later than it."""
-    return min(day, date.max - _LONGEST_CYCLE) + _LONGEST_CYCLE
+    return min(day, date.max - LONGEST_CYCLE) + LONGEST_CYCLE
 
 
 def _invoiced_alone(customer: Customer) -> set[date]:
@@ -154,10 +152,11 @@ def list_charges(
     """
     charges: list[Charge] = []
     if billing.service is Service.CONTACT_CENTRE and billing.cycle.first < today:
-        charges += overage_charges(
+        charges += charge_overage(
+            billing.cycle,
             _calculate_afresh(customer, billing.cycle)
             if afresh
-            else get_figures(customer, billing.cycle, today=today)
+            else get_figures(customer, billing.cycle, today=today).billed,
         )
     for cycle in carried_cycles(customer, billing):
         if cycle.first < today:
@@ -169,21 +168,10 @@ def list_charges(
     return charges + recurring_charges(list_lines(customer), days_to_charge(customer, billing))
 
 
-def _calculate_afresh(customer: Customer, cycle: Cycle) -> CycleFigures:
+def _calculate_afresh(customer: Customer, cycle: Cycle) -> Mapping[UsageType, Billed]:
+    """What a closed contact-centre cycle bills by the records of now and the settings of its closing."""
     settings = settings_at_closing(customer, cycle)
-    calculated = calculate_cycle(customer, cycle, until=cycle.last, settings=settings)
-    return CycleFigures(
-        customer=customer,
-        cycle=cycle,
-        until=cycle.last,
-        rows=list(calculated.figures.rows),
-        billed=dict(calculated.figures.billed),
-        is_closed=True,
-        is_stored=False,
-        has_usage=calculated.has_usage,
-        inputs_hash=calculated.inputs_hash,
-        settings=calculated.settings,
-    )
+    return calculate_cycle(customer, cycle, until=cycle.last, settings=settings).figures.billed
 
 
 def days_to_charge(customer: Customer, billing: BillingCycle) -> list[date]:

@@ -20,8 +20,8 @@ from apps.reconciliation.domain.settings import RULES_VERSION
 from apps.reconciliation.selectors import last_day_used
 from apps.subscriptions.domain.commitments import quantity_on
 from apps.subscriptions.domain.cycles import Cycle
-from apps.subscriptions.models import ClosedCycle, Subscription
-from apps.subscriptions.selectors import cycles_of, list_lines
+from apps.subscriptions.models import Subscription
+from apps.subscriptions.selectors import closed_as, cycles_of, list_lines
 from apps.usage.digital import count_units, days_with_units
 from apps.usage.models import Event
 
@@ -85,9 +85,7 @@ def get_digital_figures(
         NothingToUse: no day of the cycle is complete yet, or none up to ``until``.
     """
     last = last_day_used(cycle, today=today, until=until)
-    closed = ClosedCycle.objects.filter(
-        customer=customer, service=Service.DIGITAL, first_day=cycle.first
-    ).first()
+    closed = closed_as(customer, Service.DIGITAL, cycle.first).first()
     if closed is None:
         return calculate_digital(customer, cycle, until=last)
     kept = closed.snapshot.get("units")

@@ -36,8 +36,7 @@ from apps.reconciliation.recounting import Recounting
 from apps.reconciliation.selectors import CycleFigures, get_figures, model_of
 from apps.subscriptions.domain.commitments import Line
 from apps.subscriptions.domain.cycles import Cycle
-from apps.subscriptions.models import ClosedCycle
-from apps.subscriptions.selectors import list_lines
+from apps.subscriptions.selectors import closed_as, list_lines
 
 
 class NoSuchFigure(NotFoundRefusal):
@@ -141,9 +140,7 @@ def _committed_of(rows: Sequence[Row]) -> list[tuple[date, UsageType, int]]:
 
 def _open_case(customer: Customer, cycle: Cycle, *, today: date, until: date | None) -> _Case:
     figures = get_figures(customer, cycle, today=today, until=until)
-    closing = ClosedCycle.objects.filter(
-        customer=customer, service=Service.CONTACT_CENTRE, first_day=cycle.first
-    ).first()
+    closing = closed_as(customer, Service.CONTACT_CENTRE, cycle.first).first()
     inputs = closing.snapshot.get("inputs", {}) if closing else {}
     ground = Ground(
         period=Period(cycle.first, figures.until),

@@ -28,8 +28,7 @@ from apps.reconciliation.domain.settings import RULES_VERSION, Settings
 from apps.reconciliation.models import CycleLogins, CycleResult, TypeFigures
 from apps.subscriptions.domain.commitments import committed_by_day
 from apps.subscriptions.domain.cycles import Cycle
-from apps.subscriptions.models import ClosedCycle
-from apps.subscriptions.selectors import cycles_of, find_cycle, has_stale_days, list_lines
+from apps.subscriptions.selectors import closed_as, cycles_of, find_cycle, has_stale_days, list_lines
 from apps.usage.domain.records import Kind
 from apps.usage.selectors import STILL_OPEN, Records, Window, days_with_usage, read_records
 
@@ -140,19 +139,21 @@ def find_result(customer: Customer, cycle: Cycle, *, until: date) -> tuple[Cycle
 
     None: nothing is stored, or what is stored does not hold any more.
     """
-    closed = ClosedCycle.objects.filter(
-        customer=customer, service=Service.CONTACT_CENTRE, first_day=cycle.first
-    ).exists()
-    stored = CycleResult.objects.filter(
+    closed = closed_as(customer, Service.CONTACT_CENTRE, cycle.first).exists()
+    stored = stored_as(customer, cycle).filter(until=until).first()
+    holds = stored is not None and (closed or is_fresh(stored, customer, cycle))
+    return (stored if holds else None), closed
+
+
+def stored_as(customer: Customer, cycle: Cycle) -> QuerySet[CycleResult]:
+    """The stored result of a contact-centre cycle with its days and its primary, however far it goes: one or none."""
+    return CycleResult.objects.filter(
         customer=customer,
         service=Service.CONTACT_CENTRE,
         first_day=cycle.first,
         last_day=cycle.last,
         primary__number=cycle.primary.number,
-        until=until,
-    ).first()
-    holds = stored is not None and (closed or is_fresh(stored, customer, cycle))
-    return (stored if holds else None), closed
+    )
 
 
 def is_fresh(stored: CycleResult, customer: Customer, cycle: Cycle) -> bool:
@@ -277,9 +278,7 @@ def inputs_of(
 
 def settings_at_closing(customer: Customer, cycle: Cycle) -> Settings | None:
     """The settings by which a contact-centre cycle was closed; None while it is open, or where they were not kept."""
-    closed = ClosedCycle.objects.filter(
-        customer=customer, service=Service.CONTACT_CENTRE, first_day=cycle.first
-    ).first()
+    closed = closed_as(customer, Service.CONTACT_CENTRE, cycle.first).first()
     inputs = None if closed is None else closed.snapshot.get("inputs")
     return None if inputs is None else Settings.of_snapshot(inputs["settings"])
 

@@ -16,7 +16,6 @@ from apps.reconciliation.domain.detail import Use
 from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
 from apps.reconciliation.domain.whatif import Changes, Comparison, Kept, re_rate
-from apps.reconciliation.models import CycleResult
 from apps.reconciliation.profiles import read_profiles
 from apps.reconciliation.selectors import (
     cycle_starting,
@@ -25,11 +24,11 @@ from apps.reconciliation.selectors import (
     model_of,
     read_types,
     settings_of,
+    stored_as,
 )
 from apps.subscriptions.domain.commitments import Line, committed_by_day
 from apps.subscriptions.domain.cycles import Cycle
-from apps.subscriptions.models import ClosedCycle
-from apps.subscriptions.selectors import has_stale_days, list_lines, surge_by_day
+from apps.subscriptions.selectors import closed_as, has_stale_days, list_lines, surge_by_day
 
 
 @dataclass(frozen=True)
@@ -74,16 +73,8 @@ def _re_rate(
     customer: Customer, cycle: Cycle, changes: Changes, *, lines: Sequence[Line], today: date
 ) -> ReRated:
     last = last_day_used(cycle, today=today)
-    closed = ClosedCycle.objects.filter(
-        customer=customer, service=Service.CONTACT_CENTRE, first_day=cycle.first
-    ).first()
-    stored = CycleResult.objects.filter(
-        customer=customer,
-        service=Service.CONTACT_CENTRE,
-        first_day=cycle.first,
-        last_day=cycle.last,
-        primary__number=cycle.primary.number,
-    ).first()
+    closed = closed_as(customer, Service.CONTACT_CENTRE, cycle.first).first()
+    stored = stored_as(customer, cycle).first()
     until = last if stored is None else stored.until
     if closed is not None:
         inputs = closed.snapshot["inputs"]

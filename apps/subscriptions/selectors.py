@@ -131,6 +131,11 @@ def list_standings(customer_ids: Sequence[int], service: Service) -> dict[int, S
     }
 
 
+def closed_as(customer: Customer, service: Service, first_day: date) -> QuerySet[ClosedCycle]:
+    """The closed cycle of a service that starts on a day: one, or none while it is open."""
+    return ClosedCycle.objects.filter(customer=customer, service=service, first_day=first_day)
+
+
 def list_closed_cycles(customer: Customer, service: Service) -> list[Cycle]:
     """The closed cycles, in order, with the primary that they had."""
     closed = (

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from pathlib import Path
 
-from apps.reconciliation.domain.intervals import Intervals, microseconds
+import numpy as np
+import pytest
+
+from apps.reconciliation.domain.intervals import Intervals
 from apps.usage.domain.records import KINDS_OF_FILE
 from apps.usage.services import UsageImported
 from tests.conftest import import_file
@@ -31,10 +34,29 @@ def session(
     return (actor, at(start, day), None if end is None else at(end, to or day), premium)
 
 
+def microseconds(moment: datetime) -> int:
+    """A moment as microseconds since 1970."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def intervals_of(
+    rows: Sequence[tuple[int, int, int | None, bool]], *, longest_open: timedelta = timedelta(hours=24)
+) -> Intervals:
+    """From rows of (actor's code, start, end or None, premium). One still open lasts ``longest_open`` at most."""
+    longest = longest_open // timedelta(microseconds=1)
+    ended = [start + longest if end is None else end for _actor, start, end, _premium in rows]
+    return Intervals(
+        actor=np.array([row[0] for row in rows], np.int64),
+        start=np.array([row[1] for row in rows], np.int64),
+        end=np.array(ended, np.int64),
+        premium=np.array([row[3] for row in rows], np.bool_),
+    )
+
+
 def intervals(sessions: Iterable[Session], *, longest_open: timedelta = timedelta(hours=24)) -> Intervals:
     """Sessions in the form in which the rules take them."""
     codes: dict[str, int] = {}
-    return Intervals.of(
+    return intervals_of(
         [
             (
                 codes.setdefault(actor, len(codes)),
@@ -114,3 +136,9 @@ class UsageFiles:
         ]
         content = "\n".join(["record_id,sku,quantity,occurred_at", *lines, ""])
         return self.take(content, kind="digital-usage", customer=customer)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> UsageFiles:
+    """Files of usage for a test to write and import."""
+    return UsageFiles(tmp_path)

@@ -62,11 +62,6 @@ ONE_STANDARD = subscription("Sub-1", line(STANDARD, 1))
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
-
-
 def use(files: UsageFiles, *agents: str, day: str = "2024-06-03", name: str | None = None) -> None:
     files.use(*(session(agent, "08:00", "16:00", day=date.fromisoformat(day)) for agent in agents), name=name)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,11 +42,6 @@ pytestmark = pytest.mark.django_db
 TODAY = date(2024, 12, 1)
 JUNE = date(2024, 6, 1)
 ONE_STANDARD = subscription("Sub-1", line(STANDARD, 1))
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 def drafts(owner: Customer, first: date = JUNE, *, today: date = TODAY) -> list[Draft]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,11 +51,6 @@ CENTRE = subscription("Sub-1", line(STANDARD, 1))
 def connect(*lines: Part, number: str = "Dig-1", starts_on: str = "2024-01-03", **fields: Part | str) -> Part:
     """A digital subscription with bill day 3."""
     return digital(number, *lines, **{"starts_on": starts_on, "bill_day": 3, **fields})
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 def drafts(owner: Customer, first: date = JUNE, *, today: date = TODAY) -> list[Draft]:

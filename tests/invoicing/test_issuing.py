@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,11 +50,6 @@ from tests.factories.usage import UsageFiles, session
 TODAY = date(2024, 12, 1)
 MAY, JUNE, JULY = date(2024, 5, 1), date(2024, 6, 1), date(2024, 7, 1)
 ONE_STANDARD = subscription("Sub-1", line(STANDARD, 1))
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 def issue(owner: Customer, first: date = JUNE, *, today: date = TODAY) -> list[Invoice]:

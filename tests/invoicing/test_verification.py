@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,11 +60,6 @@ JUNE, JULY, AUGUST = date(2024, 6, 1), date(2024, 7, 1), date(2024, 8, 1)
 CENTRE = subscription(
     "Sub-1", line(PREMIUM, 1), line(STANDARD, 1, last="2024-06-20"), line(WFO, 1), line(IVR, 2)
 )
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 def use_june(files: UsageFiles, *agents: str) -> None:

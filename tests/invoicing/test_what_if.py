@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,11 +60,6 @@ WHOLESALE = price_book(
     price(f"{PREMIUM}-O", "120.00"),
 )
 RETAIL = price_book("retail", price(STANDARD, "80.00"), price(f"{STANDARD}-O", "100.00"), currency="SEK")
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.fixture

@@ -2,5 +2,6 @@
 
 from tests.factories.commands import shell
 from tests.factories.committed import committed
+from tests.factories.usage import files
 
-__all__ = ["committed", "shell"]
+__all__ = ["committed", "files", "shell"]

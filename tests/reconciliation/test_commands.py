@@ -41,11 +41,6 @@ HEADER = (
 )
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
-
-
 # daily_detail
 
 

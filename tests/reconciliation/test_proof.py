@@ -69,11 +69,6 @@ P_CONCURRENT, S_CONCURRENT = UsageType.PREMIUM_CONCURRENT, UsageType.STANDARD_CO
 WORKFORCE, PORTS = UsageType.WORKFORCE_OPTIMIZATION, UsageType.IVR_PORT
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
-
-
 def concurrent(*lines: Any) -> Customer:
     return entered(subscription("Sub-1", *lines, model="concurrent"))
 

@@ -18,7 +18,7 @@ from apps.catalogue.domain.kinds import PREMIUM, STANDARD, LicenceModel, UsageTy
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.reconciliation.domain.counting import Facts, Named, Stretch, calculate, count_days
 from apps.reconciliation.domain.detail import Figures, Use, settle
-from apps.reconciliation.domain.intervals import Intervals, start_of
+from apps.reconciliation.domain.intervals import start_of
 from apps.reconciliation.domain.logins import Logins, first_logins
 from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
@@ -27,6 +27,7 @@ from apps.subscriptions.domain.cycles import Cycle, Term, list_cycles, primary_o
 from apps.usage.domain.days import days_changed
 from apps.usage.domain.records import Content, Outcome, meet
 from tests.factories.counts import concurrent_samples, contacts_by_instant, contacts_by_minute
+from tests.factories.usage import intervals_of
 
 FEW = settings(max_examples=60, deadline=None)
 WFO, IVR = UsageType.WORKFORCE_OPTIMIZATION, UsageType.IVR_PORT
@@ -77,7 +78,7 @@ def named(records: Sequence[Record]) -> Named:
     midnight = start_of(PERIOD.first)
     rows = [(each.who, midnight + each.start, midnight + each.end, each.premium) for each in records]
     names = [f"who-{number}" for number in range(5)]
-    return Named(Intervals.of(rows, longest_open=timedelta(hours=24)), names)
+    return Named(intervals_of(rows), names)
 
 
 def figures(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,11 +40,6 @@ JUNE = Period(date(2024, 6, 1), date(2024, 6, 30))
 
 def june(day: int) -> date:
     return date(2024, 6, day)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.fixture

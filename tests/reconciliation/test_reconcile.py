@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,11 +75,6 @@ pytestmark = pytest.mark.django_db
 JUNE, JULY, AUGUST = date(2024, 6, 1), date(2024, 7, 1), date(2024, 8, 1)
 TODAY = date(2024, 8, 20)
 ONE_STANDARD = subscription("Sub-1", line(STANDARD, 1))
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,11 +48,6 @@ Browser = Callable[[User], Client]
 TODAY = date(2024, 8, 20)
 JUNE_3 = date(2024, 6, 3)
 LIST = "/runs/"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.fixture

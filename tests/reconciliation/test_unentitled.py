@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -50,11 +49,6 @@ DETAIL = "/customers/C-1/daily-detail/"
 def in_august(monkeypatch: pytest.MonkeyPatch) -> None:
     noon = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
     monkeypatch.setattr("django.utils.timezone.now", lambda: noon)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.fixture

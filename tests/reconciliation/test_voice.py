@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,11 +50,6 @@ Browser = Callable[[User], Client]
 TODAY = date(2024, 8, 20)
 JUNE = date(2024, 6, 1)
 PAGE = "/customers/C-1/voice/"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.fixture

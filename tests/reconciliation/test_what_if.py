@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,11 +45,6 @@ TODAY = date(2024, 12, 1)
 JUNE, JULY = date(2024, 6, 1), date(2024, 7, 1)
 FIRST = date(2024, 6, 10)
 PREMIUM_TYPE, STANDARD_TYPE = UsageType.PREMIUM_NAMED, UsageType.STANDARD_NAMED
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 # The rules, of days made by hand

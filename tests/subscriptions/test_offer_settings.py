@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,11 +34,6 @@ TODAY = date(2024, 8, 20)
 JUNE = date(2024, 6, 1)
 AS_IT_IS: dict[str, Any] = {"billed_peak": "per_type", "ivr_peak": "minute", "longest_open_hours": 24}
 REASON = {"reason": "agreed"}
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.fixture

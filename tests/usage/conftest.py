@@ -1,5 +1,6 @@
 """What the tests of this folder share."""
 
 from tests.factories.committed import committed
+from tests.factories.usage import files
 
-__all__ = ["committed"]
+__all__ = ["committed", "files"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,11 +41,6 @@ def counts(outcome: UsageImported) -> tuple[int, int, int, int]:
 
 
 ACCEPTED, DUPLICATE, CONFLICT = (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,11 +25,6 @@ from tests.factories.usage import UsageFiles
 HEADER = "record_id,sku,quantity,occurred_at\n"
 SMS, VOICE = "A-CHAN-U-SMS-INTL", "A-VOICE-U-INTL"
 NOON = "2024-06-10T12:00:00Z"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.fixture

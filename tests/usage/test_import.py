@@ -64,11 +64,6 @@ def aside() -> list[tuple[int, str]]:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
-
-
-@pytest.fixture
 def two_partners(db: None) -> tuple[Customer, Customer]:
     """C-1 of P-1, and a stranger: C-2 of P-2."""
     return _two_partners()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,11 +14,6 @@ from tests.factories.portfolios import customer, enter, partner, portfolio, stor
 from tests.factories.usage import DAY, UsageFiles, session
 
 ODD = ["plain", "two\nlines", "a\n\nb", "one, two", '"', "\\n", "é…", "a\x1fb"]
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> UsageFiles:
-    return UsageFiles(tmp_path)
 
 
 @pytest.mark.parametrize("actors", [ODD[:1], ODD[:2], ODD], ids=["plain", "a break", "all"])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 ONE_DAY = timedelta(days=1)
+LONGEST_CYCLE = timedelta(days=31)  # a billing cycle is a month at most (R1)
+LAST_DAY = date(9999, 12, 31)  # of what has no end
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -5,7 +5,7 @@ Times are whole microseconds since 1970-01-01 UTC. Intervals are half-open; one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -21,11 +21,6 @@ Bool = NDArray[np.bool_]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BLOCK = 2**14
-
-
-def microseconds(moment: datetime) -> int:
-    """A moment as microseconds since 1970."""
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 def start_of(day: date) -> int:
@@ -47,27 +42,6 @@ class Intervals:
 
     def __len__(self) -> int:
         return len(self.actor)
-
-    @classmethod
-    def of(
-        cls,
-        rows: Sequence[tuple[int, int, int | None, bool]],
-        *,
-        longest_open: timedelta,
-    ) -> Intervals:
-        """From rows of (actor's code, start, end or None, premium). One still open lasts ``longest_open`` at most.
-
-        It lasts to the end of the last day used too, but no later sample or minute is looked at anyway.
-        """
-        longest = longest_open // _MICROSECOND
-        return cls(
-            actor=np.fromiter((row[0] for row in rows), np.int64, len(rows)),
-            start=np.fromiter((row[1] for row in rows), np.int64, len(rows)),
-            end=np.fromiter(
-                (row[1] + longest if row[2] is None else row[2] for row in rows), np.int64, len(rows)
-            ),
-            premium=np.fromiter((row[3] for row in rows), np.bool_, len(rows)),
-        )
 
     def take(self, chosen: Bool | Int64 | slice) -> Intervals:
         """Those that ``chosen`` picks, as a mask, as positions or as a slice (then without copying)."""

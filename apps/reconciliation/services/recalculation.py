@@ -13,7 +13,7 @@ from apps.core.domain.periods import ONE_DAY, Period
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.settings import RULES_VERSION, Settings
 from apps.reconciliation.domain.staleness import Basis, Stale, Stored, Work, plan
-from apps.reconciliation.models import CycleResult
+from apps.reconciliation.models import CycleLogins, CycleResult
 from apps.reconciliation.selectors import last_day_used, list_settings, model_of
 from apps.reconciliation.services.sheets import Sheet, count_stretches
 from apps.reconciliation.services.storage import forget_results, store_results
@@ -77,6 +77,7 @@ def reconcile_customers(
     spans = _spans(ids)
     standings = list_standings(ids, Service.CONTACT_CENTRE)
     results = _results(ids)
+    with_logins = set(CycleLogins.objects.filter(customer__in=ids).values_list("result", flat=True))
     usage = list_usage_spans(ids)
 
     sheets: list[Sheet] = []
@@ -88,7 +89,9 @@ def reconcile_customers(
         vanished += gone
         works = plan(
             _open(cycles, standing),
-            stored={result.first_day: _as_stored(result) for result in kept},
+            stored={
+                result.first_day: _as_stored(result, has_logins=result.pk in with_logins) for result in kept
+            },
             basis={cycle.first: _basis(cycle, settings[cycle.primary.offer]) for cycle in cycles},
             stale=[_as_stale(span) for span in spans[customer.pk]],
             usage=_reach(usage[customer.pk]),
@@ -134,9 +137,8 @@ def _spans(ids: Sequence[int]) -> dict[int, list[StaleSpan]]:
 
 def _results(ids: Sequence[int]) -> dict[int, list[CycleResult]]:
     results: dict[int, list[CycleResult]] = {pk: [] for pk in ids}
-    for result in (
-        CycleResult.objects.filter(customer__in=ids).select_related("primary").prefetch_related("logins")
-    ):
+    stored = CycleResult.objects.filter(customer__in=ids).select_related("primary")
+    for result in stored.defer("daily_agents", "daily_committed"):
         results[result.customer_id].append(result)
     return results
 
@@ -159,12 +161,11 @@ def _part(
     return kept, gone
 
 
-def _as_stored(result: CycleResult) -> Stored:
+def _as_stored(result: CycleResult, *, has_logins: bool) -> Stored:
     return Stored(
         until=result.until,
         basis=(result.last_day, result.primary.number, result.settings, result.rules_version),
-        keeps_logins=result.settings.get("licence_model") == LicenceModel.NAMED
-        or any(logins.agents for logins in result.logins.all()),
+        keeps_logins=has_logins or result.settings.get("licence_model") == LicenceModel.NAMED,
     )
 
 

@@ -9,13 +9,12 @@ from typing import Any
 from django.db import connection, transaction
 
 from apps.catalogue.domain.kinds import Service
-from apps.core.domain.periods import Period
+from apps.core.domain.periods import LONGEST_CYCLE, Period
 from apps.organisations.models import Customer
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.models import ClosedCycle, LateChange, StaleCause, StaleSpan, Subscription
 
 _CUSTOMER_LOCK = 1
-_LONGEST_CYCLE = timedelta(days=31)
 
 
 def lock_customer(customer_id: int) -> None:
@@ -60,7 +59,7 @@ def mark_late(*, customer: Customer, service: Service, days: Iterable[Period]) -
     days = list(days)
     if not days:
         return
-    reach = _LONGEST_CYCLE if service is Service.DIGITAL else timedelta(0)
+    reach = LONGEST_CYCLE if service is Service.DIGITAL else timedelta(0)
     near = ClosedCycle.objects.filter(
         customer=customer,
         service__in={service, Service.CONTACT_CENTRE},

@@ -14,7 +14,7 @@ from apps.accounts.models import AuditEntry
 from apps.accounts.services import describe_change, record_changes
 from apps.catalogue.domain.kinds import LicenceModel, Service, SkuKind
 from apps.catalogue.models import BookPrice, CustomerTerms, Offer, PartnerTerms, PriceBook, Sku
-from apps.core.domain.periods import ONE_DAY, Period
+from apps.core.domain.periods import LAST_DAY, ONE_DAY, Period
 from apps.core.problems import Refusal
 from apps.organisations.models import Customer, Partner
 from apps.subscriptions.domain.cycles import Term, find_second_licence_model
@@ -48,7 +48,6 @@ from apps.subscriptions.services.invoiced import (
 
 LATE = "late"
 LATE_HELPS = "entered with --late, the difference becomes an adjustment"
-LAST_DAY = date(9999, 12, 31)
 
 
 class PortfolioRefused(Refusal):

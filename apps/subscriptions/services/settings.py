@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -11,6 +11,7 @@ from apps.accounts.models import User
 from apps.accounts.services import record_change
 from apps.catalogue.domain.kinds import Service
 from apps.catalogue.models import Offer
+from apps.core.domain.periods import LAST_DAY
 from apps.core.problems import Refusal
 from apps.subscriptions.models import StaleCause, StaleSpan, Subscription
 
@@ -18,7 +19,6 @@ SETTINGS_CHANGED = "offer.settings"
 BILLED_PEAKS = ("per_type", "combined_day")
 IVR_PEAKS = ("minute", "instant")
 MOST_HOURS = timedelta(days=31) // timedelta(hours=1)  # no record lasts longer (R13)
-_LAST_DAY = date(9999, 12, 31)
 
 
 class SettingsRefused(Refusal):
@@ -86,7 +86,7 @@ def _mark_stale(offer: Offer) -> None:
                 customer_id=customer_id,
                 cause=StaleCause.TERMS,
                 first_day=starts_on,
-                last_day=ends_on or _LAST_DAY,
+                last_day=ends_on or LAST_DAY,
             )
             for partner_id, customer_id, starts_on, ends_on in Subscription.objects.filter(
                 offer=offer
