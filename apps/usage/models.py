@@ -7,24 +7,82 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apps.organisations.models import Partner
 from apps.subscriptions.models import OfCustomer
-from apps.usage.domain.records import KINDS_OF_INTERVAL, Content, Kind
+from apps.usage.domain.records import KINDS_OF_FILE, KINDS_OF_INTERVAL, Content, Kind, KindOfFile, Outcome
 
 _KINDS = [(kind.value, kind.name.lower()) for kind in Kind]
 _KINDS_OF_INTERVAL = [(kind.value, kind.name.lower()) for kind in KINDS_OF_INTERVAL]
 
 
 class Source(models.Model):
-    """A system that delivers usage. ``import`` is the one when nothing is said. Names belong to a partner."""
+    """A system that delivers usage. ``import`` is the one when nothing is said. Names belong to a partner.
+
+    ``time_zone`` is the zone of its times that say none; empty: such a time is rejected.
+    """
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=64)
+    time_zone = models.CharField(max_length=64, blank=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["partner", "name"], name="usage_one_source_a_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CustomerAlias(OfCustomer):
+    """What a source calls a customer, where that is not the customer's reference."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="aliases")
+    name = models.CharField(max_length=200)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source", "name"], name="usage_one_customer_an_alias")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AgentLicence(OfCustomer):
+    """Which licence an agent had from a day on, told by a licence list; for systems whose sessions do not say it."""
+
+    agent_id = models.CharField(max_length=200)
+    first_day = models.DateField()
+    premium = models.BooleanField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["customer", "agent_id", "first_day"], name="usage_one_licence_a_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.agent_id
+
+
+class FormatDescription(models.Model):
+    """How a partner's own files are read: a description (``domain/formats.py``) that it has added."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, related_name="+")
+    name = models.CharField(max_length=64)
+    text = models.TextField()
+    changed_by = models.CharField(max_length=254)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["partner", "name"], name="usage_one_format_a_name", nulls_distinct=False
+            )
         ]
 
     def __str__(self) -> str:
@@ -90,29 +148,70 @@ class Event(models.Model):
         return self.record_id
 
 
-class Delivery(models.Model):
-    """One file that was imported, once for each content. Belongs to the organisation that sent it.
+class Channel(models.IntegerChoices):
+    """The way on which a delivery came."""
 
-    ``partner`` is empty when the provider sent it. ``customer`` is the one that rows without a customer fall to.
+    COMMAND = 1, _("Command line")
+    UPLOAD = 2, _("Upload")
+    API = 3, _("API")
+    DROP = 4, _("Watched folder")
+    MENDED = 5, _("Mended rows")
+
+
+class DeliveryState(models.IntegerChoices):
+    """How far a delivery is."""
+
+    WAITING = 1, _("Waiting")
+    READING = 2, _("Being read")
+    DONE = 3, _("Done")
+    FAILED = 4, _("Failed")
+
+
+class Delivery(models.Model):
+    """One file or call that brought usage, once for each content. Belongs to the organisation that sent it.
+
+    ``partner`` is empty when the provider sent it. ``customer_ref`` is of the customer that rows without one fall to.
+    ``rows`` are those settled so far: where reading goes on after an interruption. ``stored_as`` is where a file that
+    a worker is to read lies, below the folder of files; ``leased_until`` is when its worker is given up.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, related_name="+")
     customer_ref = models.CharField(max_length=64, blank=True)
     kind = models.SmallIntegerField(choices=_KINDS)
     source_name = models.CharField(max_length=64)
+    format_name = models.CharField(max_length=64, blank=True)
+    channel = models.SmallIntegerField(choices=Channel.choices, default=Channel.COMMAND)
+    sent_by = models.CharField(max_length=254, blank=True)
     file_name = models.CharField(max_length=255)
     sha256 = models.CharField(max_length=64)
+    size = models.BigIntegerField(default=0)
+    stored_as = models.CharField(max_length=255, blank=True)
+    state = models.SmallIntegerField(choices=DeliveryState.choices, default=DeliveryState.READING)
+    failure = models.TextField(blank=True)
+    leased_until = models.DateTimeField(null=True)
     arrived_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    bytes_read = models.BigIntegerField(default=0)
+    rows = models.BigIntegerField(default=0)
     accepted = models.PositiveIntegerField(default=0)
     duplicate = models.PositiveIntegerField(default=0)
     conflict = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
 
     class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["partner", "-arrived_at"], name="usage_delivery_newest"),
+            models.Index(fields=["partner", "source_name", "-arrived_at"], name="usage_delivery_of_source"),
+            models.Index(
+                fields=["leased_until"],
+                name="usage_delivery_to_do",
+                condition=models.Q(state__in=[DeliveryState.WAITING, DeliveryState.READING]),
+            ),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["partner", "customer_ref", "kind", "source_name", "sha256"],
+                fields=["partner", "customer_ref", "kind", "source_name", "format_name", "sha256"],
                 name="usage_one_delivery_a_content",
                 nulls_distinct=False,
             )
@@ -121,24 +220,85 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return self.file_name
 
+    @property
+    def described(self) -> KindOfFile:
+        """The kind of file that it is."""
+        return next(each for each in KINDS_OF_FILE.values() if each.kind == self.kind)
+
+
+class SourceDay(models.Model):
+    """How many records a source has brought of one kind and day, and the last moment they speak of: freshness."""
+
+    pk = models.CompositePrimaryKey("source_id", "kind", "day")
+    partner_id = models.IntegerField()
+    source_id = models.IntegerField()
+    kind = models.SmallIntegerField(choices=_KINDS)
+    day = models.DateField()
+    records = models.BigIntegerField()
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.day}"
+
 
 class RowKeptAside(models.Model):
-    """A row that could not be a record: its line, its text and the reason. Belongs to who sent it."""
+    """A row that could not be a record: its line, its text and the reason. Belongs to who sent it.
+
+    ``cells`` are those of the portal's own columns, None where the row could not be told into cells. A row that is
+    settled was sent again and came to ``outcome``, or was set aside for good (no outcome).
+    """
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, related_name="+")
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="rows_kept_aside")
     line_number = models.PositiveIntegerField()
     text = models.TextField()
     reason = models.CharField(max_length=100)
+    cells = models.JSONField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    settled_by = models.CharField(max_length=254, blank=True)
+    outcome = models.CharField(
+        max_length=10, blank=True, choices=[(each.value, each.value) for each in Outcome]
+    )
 
     class Meta:
         ordering = ("delivery", "line_number")
+        indexes: ClassVar = [
+            models.Index(
+                fields=["partner", "reason"], name="usage_rows_to_mend", condition=models.Q(settled_at=None)
+            )
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["delivery", "line_number"], name="usage_one_row_aside_a_line")
         ]
 
     def __str__(self) -> str:
         return f"{self.line_number}: {self.reason}"
+
+
+class RememberedAnswer(models.Model):
+    """What a call with an ``Idempotency-Key`` was answered, so that the same call is answered the same.
+
+    ``sender`` names the API key or the user. ``body`` is compressed.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, related_name="+")
+    sender = models.CharField(max_length=64)
+    key = models.CharField(max_length=255)
+    request_sha256 = models.CharField(max_length=64)
+    status = models.SmallIntegerField()
+    body = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="usage_answers_by_age")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["partner", "sender", "key"], name="usage_one_answer_a_key", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Conflict(OfCustomer):

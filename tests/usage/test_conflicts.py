@@ -7,15 +7,34 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from django.db import ProgrammingError, connection
+from django.db import connection
 
 from apps.accounts.models import AuditEntry
+from apps.catalogue.domain.kinds import Service
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
-from apps.subscriptions.models import StaleCause, StaleSpan
+from apps.subscriptions.models import ClosedCycle, StaleCause, StaleSpan, Subscription
 from apps.usage.models import Conflict, Event, Interval
-from apps.usage.services import AlreadyDecided, ReasonMissing, UsageImported, decide_conflict
-from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
+from apps.usage.services import (
+    AlreadyDecided,
+    ProviderDecides,
+    ReasonMissing,
+    UsageImported,
+    as_if_taken,
+    decide_conflict,
+    decide_conflicts,
+)
+from tests.factories.portfolios import (
+    STANDARD,
+    customer,
+    digital,
+    enter,
+    line,
+    partner,
+    portfolio,
+    stored_customer,
+    subscription,
+)
 from tests.factories.threads import in_threads
 from tests.factories.usage import UsageFiles
 
@@ -241,17 +260,104 @@ def as_its_partner(owner: Customer) -> Iterator[None]:
         yield
 
 
-def test_a_partner_sees_its_conflicts_and_has_no_right_to_decide(
-    conflict: Conflict, as_its_partner: None
+@pytest.mark.parametrize("take", [True, False])
+def test_R13_a_partner_decides_about_its_own_customers(
+    conflict: Conflict, as_its_partner: None, take: bool
 ) -> None:
     assert Conflict.objects.get() == conflict
-    for take in (True, False):
+    decided = decide_conflict(conflict=conflict, take_arriving=take, by="bob", reason="the switch says so")
+    assert (decided.decided_by, decided.took_arriving) == ("bob", take)
+    assert stored() == (SECOND if take else FIRST)
+    assert bool(stale()) is take
+
+
+def close(owner: Customer, first: date, last: date, service: Service = Service.CONTACT_CENTRE) -> None:
+    """A cycle of C-1 is invoiced."""
+    with scope(PROVIDER):
+        number = "Sub-1" if service is Service.CONTACT_CENTRE else "Dig-1"
+        part = subscription(number, line(STANDARD, 1)) if number == "Sub-1" else digital(number)
+        enter(portfolio(partner("P-1", customer("C-1", part))))
+        ClosedCycle.objects.create(
+            partner=owner.partner,
+            customer=owner,
+            service=service,
+            first_day=first,
+            last_day=last,
+            primary=Subscription.objects.get(number=number),
+            inputs_hash="",
+            snapshot={},
+        )
+
+
+@pytest.mark.parametrize("take", [True, False])
+@pytest.mark.parametrize(
+    ("first", "last", "touches"),
+    [
+        (date(2024, 6, 1), date(2024, 6, 9), False),  # the day before the stored record
+        (date(2024, 6, 1), date(2024, 6, 10), True),  # the day of the stored record
+        (date(2024, 6, 15), date(2024, 6, 30), True),  # the last day of the arriving one
+        (date(2024, 6, 16), date(2024, 6, 30), True),  # the look-back reaches over midnight (R2)
+        (date(2024, 6, 17), date(2024, 6, 30), False),
+        (date(2024, 6, 12), date(2024, 6, 13), False),  # between the two
+    ],
+)
+def test_R13_where_a_closed_cycle_is_touched_the_provider_decides(
+    conflict: Conflict, owner: Customer, first: date, last: date, touches: bool, take: bool
+) -> None:
+    close(owner, first, last)
+    as_partner = Scope(Role.PARTNER, owner.partner_id)
+    if touches:
         with (
-            pytest.raises(ProgrammingError, match="permission denied"),
-            scope(Scope(Role.PARTNER, conflict.partner_id)),
+            pytest.raises(ProviderDecides, match="is invoiced: the provider decides about the record r1"),
+            scope(as_partner),
         ):
             decide_conflict(conflict=conflict, take_arriving=take, by="bob", reason="because")
-    assert Interval.objects.get().actor == "a1"
+        assert stored() == FIRST
+        assert decide(conflict, take=take).decided_by == ERIN
+    else:
+        with scope(as_partner):
+            decide_conflict(conflict=conflict, take_arriving=take, by="bob", reason="because")
+    assert stored() == (SECOND if take else FIRST)
+
+
+def test_R13_all_conflicts_of_a_file_are_decided_at_once_or_none(owner: Customer, files: UsageFiles) -> None:
+    def rows(*agents: str) -> str:
+        lines = (f"s{n},{agent},standard,{_moment('10 8')},\n" for n, agent in enumerate(agents))
+        return HEADER + "".join(lines)
+
+    files.take(rows("a", "b", "c"))
+    files.take(rows("x", "y", "z"))
+    with scope(PROVIDER):
+        waiting = list(Conflict.objects.all())
+        decide_conflicts(
+            conflicts=waiting[:2], take_arriving=True, by=ERIN, reason="the second file is right"
+        )
+        assert list(Interval.objects.order_by("record_id").values_list("actor", flat=True)) == ["x", "y", "c"]
+        with pytest.raises(AlreadyDecided):
+            decide_conflicts(conflicts=reversed(waiting), take_arriving=True, by=ERIN, reason="all of it")
+    with scope(PROVIDER):
+        assert Interval.objects.get(record_id="s2").actor == "c"
+        decided = Conflict.objects.exclude(decided_at=None).filter(delivery__isnull=False)
+        assert {each.reason for each in decided} == {"the second file is right"}
+
+
+def test_R13_of_two_contents_taken_at_once_the_later_line_counts(owner: Customer, files: UsageFiles) -> None:
+    files.take(HEADER + row("10 8", "10 16"))
+    files.take(HEADER + row("10 8", "10 17") + row("10 8", "10 18"))
+    with scope(PROVIDER):
+        waiting = list(Conflict.objects.order_by("-line_number"))
+        decide_conflicts(conflicts=waiting, take_arriving=True, by=ERIN, reason="as the file says")
+        assert not Conflict.objects.filter(decided_at=None).exists()
+    assert stored()[3] == datetime(2024, 6, 10, 18, tzinfo=UTC)
+
+
+def test_R13_trying_a_decision_leaves_nothing_behind(conflict: Conflict) -> None:
+    with scope(PROVIDER):
+        with as_if_taken(conflict):
+            assert Interval.objects.get().actor == "a2"
+        assert Interval.objects.get().actor == "a1"
+    assert stored() == FIRST
+    assert stale() == []
 
 
 def test_a_stranger_sees_no_conflict_to_decide(conflict: Conflict) -> None:

@@ -18,7 +18,7 @@ from apps.organisations.models import Customer
 from apps.organisations.selectors import UnknownCustomer
 from apps.subscriptions.models import StaleCause, StaleSpan
 from apps.usage.models import Conflict, Delivery, Interval, RowKeptAside, Source
-from apps.usage.services import UsageImported, UsageRefused, import_usage, importing
+from apps.usage.services import UsageImported, UsageRefused, import_usage, importing, settling
 from tests.conftest import NOW, import_file
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
 from tests.factories.threads import in_threads
@@ -625,7 +625,7 @@ def test_a_chunk_that_fails_leaves_nothing_of_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = files.write(numbered(range(30)) + row("bad", "x"))
-    monkeypatch.setattr(importing._Desk, "_mark_days", _crash_on_second_call())
+    monkeypatch.setattr(settling, "count_days", _crash_on_second_call())
     with pytest.raises(Crash):
         files.take(path)
     assert len(stored()) == 20
@@ -637,7 +637,7 @@ def test_a_chunk_that_fails_leaves_nothing_of_itself(
 def _crash_on_second_call() -> Callable[..., None]:
     calls = []
 
-    def crash(*accepted: object) -> None:
+    def crash(*accepted: object, **which: object) -> None:
         calls.append(accepted)
         if len(calls) > 1:
             raise Crash

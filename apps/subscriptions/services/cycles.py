@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from apps.catalogue.domain.kinds import Service
+from apps.core.bulk import columns
 from apps.core.domain.periods import LONGEST_CYCLE, Period
 from apps.organisations.models import Customer
 from apps.subscriptions.domain.cycles import Cycle
-from apps.subscriptions.models import ClosedCycle, LateChange, StaleCause, StaleSpan, Subscription
+from apps.subscriptions.models import ClosedCycle, LateChange, StaleCause, Subscription
 
 _CUSTOMER_LOCK = 1
 
@@ -32,44 +34,61 @@ def lock_customers(customer_ids: Iterable[int]) -> None:
 
 
 def mark_stale(*, customer: Customer, days: Iterable[Period], cause: StaleCause) -> None:
-    """These days must be calculated again, because of ``cause``.
+    """These days of a customer must be calculated again, because of ``cause``."""
+    mark_all_stale(days={customer.pk: list(days)}, partners={customer.pk: customer.partner_id}, cause=cause)
+
+
+def mark_all_stale(
+    *, days: Mapping[int, Sequence[Period]], partners: Mapping[int, int], cause: StaleCause
+) -> None:
+    """These days of customers, by their ids, must be calculated again. ``partners`` are the ids of theirs.
 
     Records that touch closed cycles are late; of other changes the portfolio tells itself which are.
     """
-    days = list(days)
     if cause is not StaleCause.TERMS:
-        mark_late(customer=customer, service=Service.CONTACT_CENTRE, days=days)
-    StaleSpan.objects.bulk_create(
-        StaleSpan(
-            partner_id=customer.partner_id,
-            customer=customer,
-            cause=cause,
-            first_day=period.first,
-            last_day=period.last,
+        mark_all_late(service=Service.CONTACT_CENTRE, days=days)
+    rows = [
+        (partners[customer_id], customer_id, period.first, period.last)
+        for customer_id, of_customer in days.items()
+        for period in of_customer
+    ]
+    if not rows:
+        return
+    with connection.cursor() as cursor:  # a file may touch thousands of customers at once
+        cursor.execute(
+            "INSERT INTO subscriptions_stalespan (partner_id, customer_id, first_day, last_day, cause, marked_at)"
+            " SELECT *, %s, %s FROM unnest(%s::int[], %s::int[], %s::date[], %s::date[])",
+            [cause, timezone.now(), *columns(rows)],
         )
-        for period in days
-    )
 
 
 def mark_late(*, customer: Customer, service: Service, days: Iterable[Period]) -> None:
+    """Records of a service came or went on these days of a customer."""
+    mark_all_late(service=service, days={customer.pk: list(days)})
+
+
+def mark_all_late(*, service: Service, days: Mapping[int, Sequence[Period]]) -> None:
     """Records of a service came or went on these days: closed cycles whose invoices look at them are late (R13).
 
     A contact-centre invoice carries the digital cycles that end in its cycle (R10): their records can be a month older.
     """
-    days = list(days)
-    if not days:
+    everything = [period for of_customer in days.values() for period in of_customer]
+    if not everything:
         return
     reach = LONGEST_CYCLE if service is Service.DIGITAL else timedelta(0)
     near = ClosedCycle.objects.filter(
-        customer=customer,
+        customer__in=days.keys(),
         service__in={service, Service.CONTACT_CENTRE},
-        first_day__lte=max(period.last for period in days) + reach,
-        last_day__gte=min(period.first for period in days),
+        first_day__lte=max(period.last for period in everything) + reach,
+        last_day__gte=min(period.first for period in everything),
     )
     mark_cycles_late(
         closed
         for closed in near.defer("snapshot")
-        if any(period.meet(closed.first_day - reach, closed.last_day) is not None for period in days)
+        if any(
+            period.meet(closed.first_day - reach, closed.last_day) is not None
+            for period in days[closed.customer_id]
+        )
     )
 
 

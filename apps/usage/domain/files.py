@@ -1,174 +1,263 @@
-"""Rows of a usage file, CSV or NDJSON, with their line number and their text (formats.md, "Usage files")."""
+"""Opening a usage file, whatever it is written in: CSV, JSON or XLSX, plain, gzip or zip."""
 
 from __future__ import annotations
 
 import csv
-import json
-import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import IO, Protocol
 
-from apps.usage.domain.records import Fault, KindOfFile, RejectedRowError
+import numpy as np
 
-LONGEST_TEXT = 2_000
-_LARGEST_CELL = 10_000_000
-_FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
-csv.field_size_limit(_LARGEST_CELL)
+from apps.usage.domain.blocks import LONGEST_CELL, LONGEST_TEXT, Block, bar_forbidden
+from apps.usage.domain.contents import (
+    LONGEST_LINE,
+    UnreadableFileError,
+    is_workbook,
+    read_lines,
+    read_text,
+    unpack,
+)
+from apps.usage.domain.documents import NOTHING, Lines, Records, parse_json, records_in
+from apps.usage.domain.faults import Fault
+from apps.usage.domain.workbooks import Workbook
 
-
-class UnreadableFileError(ValueError):
-    """The file as a whole is not one of its kind; ``str()`` says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """A row with the number of its first line, its text as it came (shortened), and its cells or what is wrong."""
-
-    line_number: int
-    text: str
-    cells: dict[str, str] | RejectedRowError
-
-
-@dataclass(frozen=True, slots=True)
-class UsageFile:
-    """An opened file: its rows, and columns that are not known and are ignored (CSV only)."""
-
-    rows: Iterator[FileRow]
-    unknown_columns: Sequence[str] = ()
+LONGEST_HEADER = 100_000
+MOST_LINES_A_ROW = 100
+DELIMITERS = ",;\t|"
+_LINE_END, _SPACE = ord("\n"), ord(" ")
+csv.field_size_limit(LONGEST_LINE + 2)
 
 
-def read_usage_file(lines: Iterable[str], described: KindOfFile) -> UsageFile:
-    """Recognise CSV or NDJSON by the first line and read the rows one by one.
+class OpenedFile(Protocol):
+    """A file that can be read.
 
-    ``lines`` are lines of text with their ends; bytes that are no UTF-8 come as lone surrogates.
+    ``names`` are those of its columns; where there is no header, those that the first records have.
+    """
+
+    names: Sequence[str]
+    has_header: bool
+
+    def rows(self, wanted: Sequence[str], *, plain: bool) -> Iterator[Block]:
+        """All rows in blocks, with the columns ``wanted``, in order. Read once.
+
+        ``plain``: records of JSON must have texts and whole numbers alone.
+        """
+
+
+def open_usage_file(raw: IO[bytes], size: int) -> OpenedFile:
+    """Recognise what a file is written in, and open it. ``size`` is that of the file as it came, in bytes.
 
     Raises:
-        UnreadableFileError: empty, or a column is missing or stands twice.
+        UnreadableFileError: it is empty, damaged, or none of these.
     """
-    iterator = iter(lines)
-    numbered = enumerate(iterator, start=1)
-    number, first = next(((n, line) for n, line in numbered if line.strip("\ufeff \t\r\n")), (0, ""))
-    if not first:
+    if is_workbook(raw):
+        return _Sheet(Workbook(raw))
+    texts = read_text(unpack(raw, size))
+    beginning = ""
+    for text in texts:
+        beginning += text
+        if beginning.strip():
+            break
+    else:
         raise UnreadableFileError("the file is empty")
-    first = first.lstrip("\ufeff")
-    everything = chain([first], iterator)
-    if first.lstrip().startswith("{"):
-        return UsageFile(_ndjson_rows(everything, described, number))
-    return _csv_file(everything, described, number)
+    beginning = beginning.removeprefix("\ufeff")
+    started = beginning.lstrip()
+    before = _lines_of(beginning[: len(beginning) - len(started)])
+    texts = chain([started], texts)
+    if started.startswith("[") or (started.startswith("{") and not _has_a_record_a_line(started)):
+        return Records(texts)
+    lines = read_lines(texts)
+    if started.startswith("{"):
+        return Lines(lines, before + 1)
+    return _Csv(lines, before + 1)
 
 
-class _Remembering:
-    """Hands lines on and keeps those of the row being read."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._kept: list[str] = []
-        self._again: deque[str] = deque()
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
-        self._kept.append(line)
-        return line
-
-    def forget(self) -> tuple[int, str]:
-        """How many lines the row had, and its text."""
-        count, text = len(self._kept), "".join(self._kept)
-        self._kept.clear()
-        return count, text
-
-    def give_back(self) -> None:
-        """All lines of the row but its first are to be read again: a quote that is never closed costs one line."""
-        self._again.extendleft(reversed(self._kept[1:]))
-        del self._kept[1:]
+def _lines_of(text: str) -> int:
+    return sum(map(len, read_lines(iter([text])))) if text else 0
 
 
-def _csv_file(lines: Iterator[str], described: KindOfFile, line_number: int) -> UsageFile:
-    remembering = _Remembering(lines)
-    reader = csv.reader(remembering, strict=True)
-    try:
-        header = [name.strip() for name in next(reader)]
-    except csv.Error as error:
-        raise UnreadableFileError(f"the header cannot be read: {error}") from None
-    missing = [name for name in described.columns if name not in header]
-    if missing:
-        raise UnreadableFileError(f"the header lacks the column {', '.join(missing)}")
-    known = {*described.columns, "customer"}
-    twice = sorted({name for name in header if name in known and header.count(name) > 1})
-    if twice:
-        raise UnreadableFileError(f"the header has the column {', '.join(twice)} twice")
-    before, _ = remembering.forget()
-    return UsageFile(
-        _csv_rows(reader, remembering, header, known, line_number + before),
-        tuple(dict.fromkeys(name for name in header if name not in known)),
-    )
+def _has_a_record_a_line(text: str) -> bool:
+    """Whether the first line is a record, or at least looks like one that is broken."""
+    line = text.split("\n", 1)[0].strip()
+    value = parse_json(line)
+    if value is NOTHING:
+        return line.endswith("}") and "}{" not in line
+    return len(records_in(value)) == 1
 
 
-def _csv_rows(
-    reader: Iterator[list[str]],
-    remembering: _Remembering,
-    header: Sequence[str],
-    known: set[str],
-    line_number: int,
-) -> Iterator[FileRow]:
-    while True:
-        cells: dict[str, str] | RejectedRowError
+class _Sheet:
+    has_header = True
+
+    def __init__(self, workbook: Workbook) -> None:
+        self.names = workbook.names
+        self._workbook = workbook
+
+    def rows(self, wanted: Sequence[str], *, plain: bool) -> Iterator[Block]:
+        return self._workbook.rows(wanted)
+
+
+class _Csv:
+    """Comma, semicolon, tab or bar between the cells: whichever the header has most of."""
+
+    has_header = True
+
+    def __init__(self, lines: Iterator[list[str]], line_number: int) -> None:
+        self._source = _Source(lines)
+        first = self._source.peek()
+        if len(first) > LONGEST_HEADER:
+            raise UnreadableFileError("the header is too long")
+        self._delimiter = max(DELIMITERS, key=first.count)
+        self._source.read = 0
         try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            remembering.give_back()
-            cells = RejectedRowError(Fault.NOT_A_ROW)
-        else:
-            if len(values) == len(header):
-                cells = {
-                    name: value.strip() for name, value in zip(header, values, strict=True) if name in known
-                }
+            header = next(csv.reader(self._source.one_by_one(), delimiter=self._delimiter, strict=True))
+        except csv.Error as error:
+            raise UnreadableFileError(f"the header cannot be read: {error}") from None
+        self.names = tuple(name.strip() for name in header)
+        self._places = {name: place for place, name in reversed(list(enumerate(self.names)))}
+        self._line_number = line_number + self._source.read
+
+    def rows(self, wanted: Sequence[str], *, plain: bool) -> Iterator[Block]:
+        """All rows; those with more or fewer cells than the header are none."""
+        number = self._line_number
+        while lines := self._source.block():
+            block = self._plain_block(lines, number, wanted)
+            if block is not None:
+                number += len(lines)
+                yield block
+                continue
+            found = self._a_row_a_line(lines)
+            if found is None:
+                numbered = list(self._row_by_row(lines, number))
+                number += self._source.read
             else:
-                cells = RejectedRowError(Fault.NOT_A_ROW)
-        count, text = remembering.forget()
-        if text.strip():
-            yield FileRow(line_number, text.rstrip("\r\n")[:LONGEST_TEXT], _checked(text, cells))
-        line_number += count
+                numbered = [
+                    (at, line, row) for at, (line, row) in enumerate(zip(lines, found, strict=True), number)
+                ]
+                number += len(lines)
+            yield self._block([each for each in numbered if each[1].strip()], wanted)
 
+    def _plain_block(self, lines: list[str], number: int, wanted: Sequence[str]) -> Block | None:
+        """The rows, when no cell has quotes and each line has its cells: then all are split at once."""
+        if max(map(len, lines)) > LONGEST_TEXT:
+            return None
+        text = "".join(lines).replace("\r\n", "\n")
+        if not text.endswith("\n"):
+            text += "\n"
+        if '"' in text or "\r" in text:
+            return None
+        symbols = np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
+        is_end = symbols == _LINE_END
+        places = np.flatnonzero(is_end | (symbols == ord(self._delimiter)))
+        width = len(self.names)
+        if len(places) != width * len(lines) or np.count_nonzero(is_end) != len(lines):
+            return None
+        if not is_end[places[width - 1 :: width]].all():
+            return None
+        cells = text.replace("\n", self._delimiter).split(self._delimiter)
+        is_ascii = text.isascii()
+        has_spaces = not is_ascii or np.count_nonzero(symbols <= _SPACE) > len(lines)
+        columns: dict[str, Sequence[str]] = {}
+        for name in wanted:
+            place = self._places.get(name)
+            column = [""] * len(lines) if place is None else cells[place : width * len(lines) : width]
+            columns[name] = list(map(str.strip, column)) if has_spaces else column
+        block = Block(range(number, number + len(lines)), lines, columns)
+        return block if is_ascii and symbols.all() else bar_forbidden(block)
 
-def _ndjson_rows(lines: Iterator[str], described: KindOfFile, first: int) -> Iterator[FileRow]:
-    for line_number, text in enumerate(lines, start=first):
-        if text.strip():
-            yield FileRow(
-                line_number,
-                text.rstrip("\r\n")[:LONGEST_TEXT],
-                _checked(text, _ndjson_cells(text, described)),
+    def _a_row_a_line(self, lines: list[str]) -> list[list[str]] | None:
+        """The rows, when each is a line: so are nearly all files."""
+        try:
+            rows = list(csv.reader(lines, delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return None
+        return rows if len(rows) == len(lines) else None
+
+    def _row_by_row(self, lines: list[str], number: int) -> Iterator[tuple[int, str, list[str] | None]]:
+        """The rows that begin in these lines, with the number of their first; those that are none are None.
+
+        A quote that is never closed costs its own line only.
+        """
+        source = self._source
+        source.give_back(lines)
+        source.read = 0
+        while source.read < len(lines):
+            at, start = source.read, number + source.read
+            kept: list[str] = []
+            row: list[str] | None
+            try:
+                row = next(csv.reader(source.keeping(kept), delimiter=self._delimiter, strict=True), None)
+            except csv.Error:
+                row = None
+                source.give_back(kept[1:])
+                del kept[1:]
+            source.read = at + len(kept)
+            yield start, "".join(kept), row
+
+    def _block(self, numbered: list[tuple[int, str, list[str] | None]], wanted: Sequence[str]) -> Block:
+        width = len(self.names)
+        broken = {
+            index: Fault.NOT_A_ROW
+            for index, (_number, text, row) in enumerate(numbered)
+            if row is None or len(row) != width or len(text) > LONGEST_LINE
+        }
+        nothing = [""] * width
+        rows = [
+            nothing if row is None or index in broken else row for index, (*_, row) in enumerate(numbered)
+        ]
+        return bar_forbidden(
+            Block(
+                [number for number, _text, _row in numbered],
+                [text[:LONGEST_TEXT] for _number, text, _row in numbered],
+                {
+                    name: [row[self._places[name]].strip()[:LONGEST_CELL] for row in rows]
+                    if name in self._places
+                    else [""] * len(rows)
+                    for name in wanted
+                },
+                broken,
             )
+        )
 
 
-def _ndjson_cells(text: str, described: KindOfFile) -> dict[str, str] | RejectedRowError:
-    if len(text) > _LARGEST_CELL:
-        return RejectedRowError(Fault.NOT_A_ROW)
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
-        return RejectedRowError(Fault.NOT_A_ROW)
-    if not isinstance(values, dict):
-        return RejectedRowError(Fault.NOT_A_ROW)
-    cells = {}
-    for name in (*described.columns, "customer"):
-        value = values.get(name)
-        if (value is not None and not isinstance(value, str | int)) or isinstance(value, bool):
-            return RejectedRowError(Fault.NOT_A_ROW)
-        cells[name] = "" if value is None else str(value).strip()
-    return cells
+class _Source:
+    """Lines that can be taken in blocks or one by one, and given back. ``read`` counts those taken one by one."""
 
+    def __init__(self, lines: Iterator[list[str]]) -> None:
+        self._blocks = lines
+        self._waiting: deque[str] = deque()
+        self.read = 0
 
-def _checked(text: str, cells: dict[str, str] | RejectedRowError) -> dict[str, str] | RejectedRowError:
-    """Cells that the database can hold: no NUL, no broken UTF-8, neither in the text nor behind an escape of JSON."""
-    if isinstance(cells, dict) and (
-        _FORBIDDEN.search(text) or ("\\" in text and any(map(_FORBIDDEN.search, cells.values())))
-    ):
-        return RejectedRowError(Fault.FORBIDDEN_CHARACTER)
-    return cells
+    def peek(self) -> str:
+        """The next line."""
+        if not self._waiting:
+            self._waiting.extend(next(self._blocks, []))
+        return self._waiting[0] if self._waiting else ""
+
+    def block(self) -> list[str]:
+        """The lines that are there, or those of the next block; none at the end."""
+        if not self._waiting:
+            return next(self._blocks, [])
+        lines = list(self._waiting)
+        self._waiting.clear()
+        return lines
+
+    def one_by_one(self) -> Iterator[str]:
+        """Lines as somebody asks for them."""
+        while self.peek():
+            self.read += 1
+            yield self._waiting.popleft()
+
+    def keeping(self, kept: list[str]) -> Iterator[str]:
+        """As ``one_by_one``, each kept too; a row has so many lines at most."""
+        for line in self.one_by_one():
+            if len(kept) == MOST_LINES_A_ROW:
+                self.give_back([line])
+                return
+            kept.append(line)
+            yield line
+
+    def give_back(self, lines: Sequence[str]) -> None:
+        """These come again."""
+        self._waiting.extendleft(reversed(lines))

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from zoneinfo import ZoneInfo
+
+from apps.usage.domain.faults import Fault, RejectedRowError
+from apps.usage.domain.moments import parse_moment
+
+__all__ = [
+    "KINDS_OF_FILE",
+    "KINDS_OF_INTERVAL",
+    "Content",
+    "Fault",
+    "Kind",
+    "KindOfFile",
+    "Outcome",
+    "RejectedRowError",
+    "meet",
+    "parse_moment",
+    "parse_record",
+]
 
 LONGEST_RECORD = timedelta(days=31)
 MOST_UNITS = 10**12
@@ -61,34 +79,6 @@ KINDS_OF_FILE = {
 }
 
 
-class Fault(StrEnum):
-    """Why a row is kept aside. The value is the reason as told, in English; pages translate it."""
-
-    ENDED_BEFORE_START = "ended before it started"
-    TOO_LONG = "lasts more than 31 days"
-    IN_FUTURE = "starts in the future"
-    NO_TIME_ZONE = "no time zone"
-    NOT_A_TIME = "not a time"
-    UNKNOWN_CUSTOMER = "unknown customer"
-    NO_CUSTOMER = "no customer"
-    NO_RECORD_ID = "no record id"
-    NO_ACTOR = "no agent or contact"
-    UNKNOWN_LICENCE = "unknown licence"
-    UNKNOWN_SKU = "unknown SKU, or none of digital usage"
-    NOT_A_QUANTITY = "quantity is no whole number of units"
-    TOO_LONG_TEXT = "a value is longer than 200 characters"
-    FORBIDDEN_CHARACTER = "a value has a forbidden character"
-    NOT_A_ROW = "not a row of this file"
-
-
-class RejectedRowError(ValueError):
-    """A row that cannot be a record; ``fault`` says why."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.value)
-        self.fault = fault
-
-
 @dataclass(frozen=True, slots=True)
 class Content:
     """What a record says. Compared as values: ``Z`` and ``+00:00`` are the same moment.
@@ -116,27 +106,17 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-def parse_moment(text: str) -> datetime:
-    """An ISO 8601 time with a zone as UTC; what is finer than a microsecond is cut.
-
-    Raises:
-        RejectedRowError: not a time, or one without a zone.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise RejectedRowError(Fault.NO_TIME_ZONE)
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, RejectedRowError):
-            raise
-        raise RejectedRowError(Fault.NOT_A_TIME) from None
-
-
 def parse_record(
-    row: dict[str, str], described: KindOfFile, *, now: datetime, digital_skus: Container[str] = ()
+    row: Mapping[str, str],
+    described: KindOfFile,
+    *,
+    now: datetime,
+    digital_skus: Container[str] = (),
+    zone: ZoneInfo | None = None,
 ) -> tuple[str, Content]:
-    """The record id and the content of a row. ``digital_skus`` are those that digital usage may name (R12).
+    """The record id and the content of a row.
+
+    ``digital_skus`` are those that digital usage may name (R12); ``zone`` is that of times that say none.
 
     Raises:
         RejectedRowError: the row breaks a rule of R13 or lacks something.
@@ -147,24 +127,28 @@ def parse_record(
     if len(record_id) > LONGEST_VALUE or len(actor) > LONGEST_VALUE:
         raise RejectedRowError(Fault.TOO_LONG_TEXT)
     if described.kind is Kind.DIGITAL_USAGE:
-        return record_id, _parse_units(row, actor, now=now, digital_skus=digital_skus)
-    return record_id, _parse_interval(row, actor, described, now=now)
+        return record_id, _parse_units(row, actor, now=now, digital_skus=digital_skus, zone=zone)
+    return record_id, _parse_interval(row, actor, described, now=now, zone=zone)
 
 
-def _parse_units(row: dict[str, str], sku: str, *, now: datetime, digital_skus: Container[str]) -> Content:
+def _parse_units(
+    row: Mapping[str, str], sku: str, *, now: datetime, digital_skus: Container[str], zone: ZoneInfo | None
+) -> Content:
     if sku not in digital_skus:
         raise RejectedRowError(Fault.UNKNOWN_SKU)
     quantity = row["quantity"]
     is_whole = quantity.isascii() and quantity.isdigit() and len(quantity) <= LONGEST_VALUE
     if not is_whole or int(quantity) > MOST_UNITS:
         raise RejectedRowError(Fault.NOT_A_QUANTITY)
-    occurred_at = parse_moment(row["occurred_at"])
+    occurred_at = parse_moment(row["occurred_at"], zone)
     if occurred_at > now:
         raise RejectedRowError(Fault.IN_FUTURE)
     return Content(sku, None, occurred_at, occurred_at, int(quantity))
 
 
-def _parse_interval(row: dict[str, str], actor: str, described: KindOfFile, *, now: datetime) -> Content:
+def _parse_interval(
+    row: Mapping[str, str], actor: str, described: KindOfFile, *, now: datetime, zone: ZoneInfo | None
+) -> Content:
     if not actor:
         raise RejectedRowError(Fault.NO_ACTOR)
     premium = None
@@ -172,8 +156,8 @@ def _parse_interval(row: dict[str, str], actor: str, described: KindOfFile, *, n
         if row["licence"] not in ("premium", "standard"):
             raise RejectedRowError(Fault.UNKNOWN_LICENCE)
         premium = row["licence"] == "premium"
-    started_at = parse_moment(row["started_at"])
-    ended_at = parse_moment(row["ended_at"]) if row["ended_at"] else None
+    started_at = parse_moment(row["started_at"], zone)
+    ended_at = parse_moment(row["ended_at"], zone) if row["ended_at"] else None
     if started_at > now:
         raise RejectedRowError(Fault.IN_FUTURE)
     if ended_at is not None:

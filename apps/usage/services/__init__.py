@@ -1,14 +1,36 @@
 """The doors for usage: importing it, and deciding what contradicts it."""
 
-from apps.usage.services.conflicts import AlreadyDecided, ReasonMissing, decide_conflict
-from apps.usage.services.importing import DEFAULT_SOURCE, UsageImported, UsageRefused, import_usage
+from apps.usage.services.conflicts import (
+    AlreadyDecided,
+    ProviderDecides,
+    ReasonMissing,
+    as_if_taken,
+    decide_conflict,
+    decide_conflicts,
+)
+from apps.usage.services.deliveries import read_delivery, receive_file
+from apps.usage.services.importing import (
+    DEFAULT_SOURCE,
+    Taken,
+    UsageImported,
+    UsageRefused,
+    import_usage,
+    take_records,
+)
 
 __all__ = [
     "DEFAULT_SOURCE",
     "AlreadyDecided",
+    "ProviderDecides",
     "ReasonMissing",
+    "Taken",
     "UsageImported",
     "UsageRefused",
+    "as_if_taken",
     "decide_conflict",
+    "decide_conflicts",
     "import_usage",
+    "read_delivery",
+    "receive_file",
+    "take_records",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
@@ -9,13 +11,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.services import record_change
+from apps.core.formatting import period
 from apps.core.problems import Refusal
+from apps.core.tenancy import Role, current_scope
 from apps.subscriptions.models import StaleCause
-from apps.subscriptions.services import lock_customer
+from apps.subscriptions.services import lock_customer, lock_customers
+from apps.usage.conflict_sides import get_stored, list_closed_cycles_touched
 from apps.usage.domain.records import Content, Kind
-from apps.usage.models import Conflict, Delivery, Event, Interval
+from apps.usage.models import Conflict, Event, Interval
 from apps.usage.services.marking import mark_days
-from apps.usage.services.storing import Arriving
 
 
 class AlreadyDecided(Refusal):
@@ -26,21 +30,8 @@ class ReasonMissing(Refusal):
     """A decision says why."""
 
 
-def keep_aside(*, arriving: Arriving, kind: Kind, delivery: Delivery) -> bool:
-    """Keep a content aside; False where it is a copy of one that is, or of one decided."""
-    _kept, created = Conflict.objects.get_or_create(
-        customer=arriving.customer,
-        kind=kind,
-        source_id=arriving.source_id,
-        record_id=arriving.record_id,
-        **_columns(arriving.content),
-        defaults={
-            "partner_id": arriving.customer.partner_id,
-            "delivery": delivery,
-            "line_number": arriving.line_number,
-        },
-    )
-    return created
+class ProviderDecides(Refusal):
+    """A cycle that the decision could touch is closed: what is invoiced is the provider's to correct."""
 
 
 @transaction.atomic
@@ -48,10 +39,11 @@ def decide_conflict(*, conflict: Conflict, take_arriving: bool, by: str, reason:
     """Decide once and for all: the stored record stays, or the content kept aside takes its place (R13).
 
     What counted until then is kept beside it, decided too, so a later copy of either is a duplicate. The days that one
-    of the two touches are stale. Only the provider has the right to change what is stored.
+    of the two touches are stale. The provider decides any; a partner those of its customers that touch no closed cycle.
 
     Raises:
         AlreadyDecided: it was decided before.
+        ProviderDecides: a partner decides, and a closed cycle could change.
         ReasonMissing: no reason is given.
     """
     if not reason.strip():
@@ -63,6 +55,8 @@ def decide_conflict(*, conflict: Conflict, take_arriving: bool, by: str, reason:
             _("%(by)s has decided about the record %(record)s already.")
             % {"by": conflict.decided_by, "record": conflict.record_id}
         )
+    if current_scope().role is Role.PARTNER:
+        _refuse_closed(conflict)
     decision = {"decided_at": timezone.now(), "decided_by": by, "reason": reason.strip()}
     if take_arriving:
         _replace_stored(conflict, decision)
@@ -80,29 +74,54 @@ def decide_conflict(*, conflict: Conflict, take_arriving: bool, by: str, reason:
     return conflict
 
 
+@transaction.atomic
+def decide_conflicts(
+    *, conflicts: Iterable[Conflict], take_arriving: bool, by: str, reason: str
+) -> list[Conflict]:
+    """The same decision about several, in the order of their lines: of two about one record the later line counts.
+
+    All of them or none is decided.
+
+    Raises:
+        AlreadyDecided, ProviderDecides, ReasonMissing: of one of them.
+    """
+    listed = sorted(conflicts, key=lambda each: (each.line_number or 0, each.pk))
+    lock_customers({conflict.customer_id for conflict in listed})
+    return [
+        decide_conflict(conflict=conflict, take_arriving=take_arriving, by=by, reason=reason)
+        for conflict in listed
+    ]
+
+
+@contextmanager
+def as_if_taken(conflict: Conflict) -> Iterator[None]:
+    """Inside, the content kept aside counts in place of the stored one; afterwards nothing of that is left."""
+    with transaction.atomic():
+        _put(conflict)
+        yield
+        transaction.set_rollback(True)
+
+
+def _refuse_closed(conflict: Conflict) -> None:
+    closed = list_closed_cycles_touched(conflict)
+    if closed:
+        raise ProviderDecides(
+            _("The cycle %(cycle)s of %(ref)s is invoiced: the provider decides about the record %(record)s.")
+            % {
+                "cycle": period(closed[0]),
+                "ref": conflict.customer.ref,
+                "record": conflict.record_id,
+            }
+        )
+
+
 def _replace_stored(conflict: Conflict, decision: dict[str, Any]) -> None:
-    identity = {
-        "customer_id": conflict.customer_id,
-        "source_id": conflict.source_id,
-        "record_id": conflict.record_id,
-    }
-    if conflict.kind == Kind.DIGITAL_USAGE:
-        event = Event.objects.get(**identity)
-        replaced = Content(event.sku, None, event.occurred_at, event.occurred_at, event.quantity)
-        Event.objects.filter(**identity).update(
-            sku=conflict.actor, quantity=conflict.quantity, occurred_at=conflict.started_at
-        )
-    else:
-        interval = Interval.objects.get(**identity, kind=conflict.kind)
-        replaced = Content(interval.actor, interval.premium, interval.started_at, interval.ended_at)
-        Interval.objects.filter(**identity, kind=conflict.kind).update(
-            actor=conflict.actor,
-            premium=conflict.premium,
-            started_at=conflict.started_at,
-            ended_at=conflict.ended_at,
-        )
+    replaced = get_stored(conflict).content
+    _put(conflict)
     Conflict.objects.get_or_create(
-        **identity,
+        customer_id=conflict.customer_id,
+        source_id=conflict.source_id,
+        record_id=conflict.record_id,
         kind=conflict.kind,
         **_columns(replaced),
         defaults={"partner_id": conflict.partner_id, "took_arriving": False, **decision},
@@ -111,6 +130,26 @@ def _replace_stored(conflict: Conflict, decision: dict[str, Any]) -> None:
         [(conflict.customer, replaced), (conflict.customer, conflict.content)],
         kind=Kind(conflict.kind),
         cause=StaleCause.REPLACED,
+    )
+
+
+def _put(conflict: Conflict) -> None:
+    """The content kept aside in the place of the stored one."""
+    identity = {
+        "customer_id": conflict.customer_id,
+        "source_id": conflict.source_id,
+        "record_id": conflict.record_id,
+    }
+    if conflict.kind == Kind.DIGITAL_USAGE:
+        Event.objects.filter(**identity).update(
+            sku=conflict.actor, quantity=conflict.quantity, occurred_at=conflict.started_at
+        )
+        return
+    Interval.objects.filter(**identity, kind=conflict.kind).update(
+        actor=conflict.actor,
+        premium=conflict.premium,
+        started_at=conflict.started_at,
+        ended_at=conflict.ended_at,
     )
 
 

@@ -1,57 +1,47 @@
-"""The one door through which usage comes in (R13)."""
+"""The one door through which usage comes in (R13): files, read here or by a worker, and records of a call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import islice
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import IO
 
-from django.db import connection
-from django.db.backends.utils import CursorWrapper
 from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.catalogue.domain.kinds import SkuKind
 from apps.catalogue.models import Sku
+from apps.core.ahead import ahead
 from apps.core.problems import Refusal
-from apps.core.tenancy import Role, Scope, scope
-from apps.organisations.models import Customer, Partner
+from apps.core.tenancy import Scope, scope
 from apps.organisations.selectors import get_customer
-from apps.subscriptions.models import StaleCause
-from apps.subscriptions.services import lock_customers
-from apps.usage.domain.files import FileRow, UnreadableFileError, read_usage_file
-from apps.usage.domain.records import (
-    KINDS_OF_FILE,
-    Content,
-    Fault,
-    Kind,
-    KindOfFile,
-    Outcome,
-    RejectedRowError,
-    meet,
-    parse_record,
-)
-from apps.usage.models import Delivery, RowKeptAside, Source
-from apps.usage.services.conflicts import keep_aside
-from apps.usage.services.marking import mark_days
-from apps.usage.services.storing import (
-    Arriving,
-    clear,
-    complete,
-    count_copies,
-    list_different,
-    shelf_of,
-    stage,
-    store_new,
-)
+from apps.usage.contexts import open_context, with_known_ends, zone_of
+from apps.usage.domain.blocks import Block, block_of_records, gather
+from apps.usage.domain.columns import Reading
+from apps.usage.domain.contents import UnreadableFileError
+from apps.usage.domain.files import OpenedFile, open_usage_file
+from apps.usage.domain.formats import Format, FormatError, UnknownFormatError, choose, own_format
+from apps.usage.domain.records import KINDS_OF_FILE, Fault, Kind, KindOfFile, Outcome
+from apps.usage.domain.translation import Context, translate
+from apps.usage.formats import list_formats
+from apps.usage.models import Channel, Delivery, DeliveryState, RowKeptAside
+from apps.usage.services.settling import OUTCOMES, Desk, Settled, storable
 
 DEFAULT_SOURCE = "import"
 ROWS_AT_ONCE = 50_000
-# What may be taken another day: its time has come, its customer or its SKU is known.
-TAKEN_LATER = {Fault.IN_FUTURE, Fault.UNKNOWN_CUSTOMER, Fault.UNKNOWN_SKU}
+LEASE = timedelta(minutes=5)  # how long a worker may be silent until another one takes over
+# What may be taken another day: its time has come, its customer, its SKU or its agent is known.
+TAKEN_LATER = {
+    Fault.IN_FUTURE,
+    Fault.UNKNOWN_CUSTOMER,
+    Fault.UNKNOWN_SKU,
+    Fault.NO_LICENCE,
+    Fault.NO_SIGN_IN,
+}
 
 
 class UsageRefused(Refusal):
@@ -60,7 +50,7 @@ class UsageRefused(Refusal):
 
 @dataclass
 class UsageImported:
-    """What became of the rows, and columns that nobody knows."""
+    """What became of the rows, columns that nobody knows, and rows that the file's format does not ask for."""
 
     accepted: int = 0
     duplicate: int = 0
@@ -68,6 +58,7 @@ class UsageImported:
     rejected: int = 0
     unknown_columns: Sequence[str] = ()
     reasons: dict[str, int] = field(default_factory=dict)
+    left_out: int = 0
 
     @property
     def rows(self) -> int:
@@ -77,6 +68,39 @@ class UsageImported:
     def counts(self) -> dict[str, int]:
         """The outcomes, for the record and for print."""
         return {outcome.value: getattr(self, outcome.value) for outcome in Outcome}
+
+    def add(self, settled: Settled) -> None:
+        """What became of some more rows."""
+        for name, count in settled.counts().items():
+            setattr(self, name, getattr(self, name) + count)
+        for fault in settled.faults.values():
+            self.reasons[fault.value] = self.reasons.get(fault.value, 0) + 1
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of the records of a call, one by one, and why some were rejected, by their index."""
+
+    outcomes: list[Outcome]
+    faults: dict[int, Fault]
+    imported: UsageImported
+    delivery: Delivery
+
+
+@dataclass
+class Opened:
+    """A file ready to be read by its format."""
+
+    file: OpenedFile
+    format: Format
+    context: Context
+    reading: Reading
+    unknown_columns: Sequence[str]
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows in the portal's columns."""
+        rows = self.file.rows(self.format.wanted, plain=self.format.is_own)
+        return translate(rows, self.format, self.context)
 
 
 def import_usage(
@@ -88,16 +112,66 @@ def import_usage(
     now: datetime,
     customer_ref: str = "",
     source: str = DEFAULT_SOURCE,
+    format_name: str = "",
+    channel: Channel = Channel.COMMAND,
+    sent_by: str = "",
     progress: Callable[[UsageImported], None] = lambda so_far: None,
 ) -> UsageImported:
     """Import a file with the rights of ``sender``; good rows are stored, bad ones are kept aside.
 
-    Rows are settled in transactions of ``ROWS_AT_ONCE``. Run twice, or again after a crash, it changes nothing that
-    is there. ``now`` says what the future is. ``sha256`` is the file's.
+    Rows are settled in transactions of ``ROWS_AT_ONCE``, each of which says how far it came: run again after a crash
+    it goes on there, run twice it changes nothing. ``now`` says what the future is. ``sha256`` is the file's. Without a
+    ``format_name`` the format is recognised.
 
     Raises:
         UsageRefused: an unknown kind, or a file that is none of its kind. Nothing was stored.
         UnknownCustomer: ``customer_ref`` names nobody.
+    """
+    check_source(source)
+    with path.open("rb") as raw:
+        size = os.fstat(raw.fileno()).st_size
+        with scope(sender):
+            if customer_ref:
+                get_customer(customer_ref)
+            opened = open_file(raw, size, path.name, kind, format_name, customer_ref, source, now=now)
+            delivery, _created = Delivery.objects.get_or_create(
+                partner_id=sender.partner,
+                customer_ref=customer_ref,
+                kind=opened.reading.described.kind,
+                source_name=source,
+                format_name="" if opened.format.is_own else opened.format.name,
+                sha256=sha256,
+                defaults={
+                    "file_name": storable(path.name)[:255],
+                    "size": size,
+                    "channel": channel,
+                    "sent_by": sent_by,
+                    "started_at": timezone.now(),
+                },
+            )
+            told_before = _told_before(delivery, opened.unknown_columns)
+        if told_before is not None:
+            return told_before
+        if delivery.finished_at is not None:
+            return _read_once_more(delivery, opened, sender=sender, progress=progress)
+        return read_on(delivery, opened, raw, sender=sender, progress=progress)
+
+
+def check_source(source: str) -> None:
+    """A source has a name.
+
+    Raises:
+        UsageRefused: it has none, or a long one.
+    """
+    if not source.strip() or len(source) > 64:
+        raise UsageRefused(_("The name of a source has 1 to 64 characters."))
+
+
+def described_kind(kind: str) -> KindOfFile:
+    """The kind of file of this name.
+
+    Raises:
+        UsageRefused: there is none.
     """
     described = KINDS_OF_FILE.get(kind)
     if described is None:
@@ -105,38 +179,76 @@ def import_usage(
             _("%(kind)s is not a kind of usage; there are %(kinds)s.")
             % {"kind": kind, "kinds": ", ".join(KINDS_OF_FILE)}
         )
-    if not source or len(source) > 64:
-        raise UsageRefused(_("The name of a source has 1 to 64 characters."))
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-        try:
-            file = read_usage_file(lines, described)
-        except UnreadableFileError as error:
-            raise UsageRefused(f"{path.name}: {error}") from None
-        with scope(sender):
-            if customer_ref:
-                get_customer(customer_ref)
-            delivery, _created = Delivery.objects.get_or_create(
-                partner=Partner.objects.get() if sender.role is Role.PARTNER else None,  # it sees but itself
-                customer_ref=customer_ref,
-                kind=described.kind,
-                source_name=source,
-                sha256=sha256,
-                defaults={"file_name": _storable(path.name)[:255]},
-            )
-            told_before = _told_before(delivery, file.unknown_columns)
-            digital_skus = _digital_skus(described)
-        if told_before is not None:
-            return told_before
-        imported = UsageImported(unknown_columns=file.unknown_columns)
-        desk = _Desk(described, delivery, customer_ref, source, now, digital_skus, imported)
-        for rows in _chunks(file.rows):
-            with scope(sender):
-                desk.settle(rows)
-            progress(imported)
-    if delivery.finished_at is None:
-        with scope(sender):
-            Delivery.objects.filter(pk=delivery.pk).update(finished_at=timezone.now(), **imported.counts())
-    return imported
+    return described
+
+
+def recognise_file(raw: IO[bytes], size: int, *, name: str, kind: str = "", format_name: str = "") -> Format:
+    """The format of a file, told by its beginning. Runs in the sender's scope.
+
+    Raises:
+        UsageRefused: it is none of ``kind``, none that is known, or cannot be read at all.
+    """
+    return _recognised(raw, size, name, kind, format_name)[1]
+
+
+def _recognised(
+    raw: IO[bytes], size: int, name: str, kind: str, format_name: str
+) -> tuple[OpenedFile, Format]:
+    if kind:
+        described_kind(kind)
+    try:
+        file = open_usage_file(raw, size)
+        format_ = _choose(file, kind, format_name)
+        twice = sorted({each for each in format_.wanted if file.names.count(each) > 1})
+        if twice:
+            raise FormatError(f"the header has the column {', '.join(twice)} twice")
+    except (UnreadableFileError, FormatError) as error:
+        raise UsageRefused(f"{name}: {error}") from None
+    return file, format_
+
+
+def _choose(file: OpenedFile, kind: str, format_name: str) -> Format:
+    try:
+        return choose(file.names, list_formats(), kind=kind, name=format_name)
+    except UnknownFormatError:
+        # Records of JSON may lack what says nothing: the first ones tell a format, but not that it is none.
+        if file.has_header or not kind or format_name:
+            raise
+        return own_format(kind)
+
+
+def open_file(
+    raw: IO[bytes],
+    size: int,
+    name: str,
+    kind: str,
+    format_name: str,
+    customer_ref: str,
+    source: str,
+    *,
+    now: datetime,
+) -> Opened:
+    file, format_ = _recognised(raw, size, name, kind, format_name)
+    described = format_.described
+    known = {*format_.wanted}
+    unknown = (
+        tuple(dict.fromkeys(name for name in file.names if name not in known)) if file.has_header else ()
+    )
+    context = open_context(format_, customer_ref=customer_ref, source=source)
+    return Opened(
+        file,
+        format_,
+        context,
+        Reading(described, now, customer_ref, context.zone, digital_skus(described.kind)),
+        unknown,
+    )
+
+
+def digital_skus(kind: Kind) -> frozenset[str]:
+    """The SKUs that digital usage may name (R12)."""
+    if kind is not Kind.DIGITAL_USAGE:
+        return frozenset()
+    return frozenset(Sku.objects.filter(kind=SkuKind.DIGITAL_USAGE).values_list("code", flat=True))
 
 
 def _told_before(delivery: Delivery, unknown_columns: Sequence[str]) -> UsageImported | None:
@@ -146,11 +258,7 @@ def _told_before(delivery: Delivery, unknown_columns: Sequence[str]) -> UsageImp
     """
     if delivery.finished_at is None:
         return None
-    reasons = dict(
-        delivery.rows_kept_aside.values_list("reason")
-        .annotate(count=Count("pk"))
-        .values_list("reason", "count")
-    )
+    reasons = _reasons(delivery)
     if reasons.keys() & TAKEN_LATER:
         return None
     return UsageImported(
@@ -161,148 +269,158 @@ def _told_before(delivery: Delivery, unknown_columns: Sequence[str]) -> UsageImp
     )
 
 
-def _digital_skus(described: KindOfFile) -> frozenset[str]:
-    """The SKUs that digital usage may name (R12)."""
-    if described.kind is not Kind.DIGITAL_USAGE:
-        return frozenset()
-    return frozenset(Sku.objects.filter(kind=SkuKind.DIGITAL_USAGE).values_list("code", flat=True))
+def read_on(
+    delivery: Delivery,
+    opened: Opened,
+    raw: IO[bytes],
+    *,
+    sender: Scope,
+    progress: Callable[[UsageImported], None] = lambda so_far: None,
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> UsageImported:
+    """Settle the rows behind those that are settled, and finish the delivery; until somebody says to stop.
 
+    Several may do so at once: each block is settled by one of them, and counted once.
 
-def _chunks(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
-    while chunk := list(islice(rows, ROWS_AT_ONCE)):
-        yield chunk
-
-
-class _Desk:
-    """Where the rows of one delivery are looked through, chunk by chunk, each in a transaction of its own."""
-
-    def __init__(
-        self,
-        described: KindOfFile,
-        delivery: Delivery,
-        customer_ref: str,
-        source: str,
-        now: datetime,
-        digital_skus: frozenset[str],
-        imported: UsageImported,
-    ) -> None:
-        self.described = described
-        self.delivery = delivery
-        self.customer_ref = customer_ref
-        self.source = source
-        self.now = now
-        self.digital_skus = digital_skus
-        self.imported = imported
-
-    def settle(self, rows: Sequence[FileRow]) -> None:
-        good, bad = self._parse(rows)
-        self._keep_aside(bad)
-        if not good:
-            return
-        lock_customers({arriving.customer.pk for arriving in good})
-        with connection.cursor() as cursor:
-            stage(cursor, self.described.kind, good)
-            new = store_new(cursor, shelf_of(self.described.kind))
-            completing = self._meet_stored(cursor, {arriving.line_number: arriving for arriving in good})
-            clear(cursor)
-        self.imported.accepted += len(new) + len(completing)
-        self._mark_days([arriving for arriving in good if arriving.line_number in new], completing)
-
-    def _parse(self, rows: Sequence[FileRow]) -> tuple[list[Arriving], list[tuple[FileRow, Fault]]]:
-        customers = self._customers(rows)
-        sources = self._sources(customers.values())
-        good: list[Arriving] = []
-        bad: list[tuple[FileRow, Fault]] = []
-        for row in rows:
-            try:
-                if isinstance(row.cells, RejectedRowError):
-                    raise row.cells
-                reference = row.cells.get("customer") or self.customer_ref
-                if not reference:
-                    raise RejectedRowError(Fault.NO_CUSTOMER)
-                customer = customers.get(reference)
-                if customer is None:
-                    raise RejectedRowError(Fault.UNKNOWN_CUSTOMER)
-                record_id, content = parse_record(
-                    row.cells, self.described, now=self.now, digital_skus=self.digital_skus
-                )
-            except RejectedRowError as error:
-                bad.append((row, error.fault))
-                continue
-            good.append(Arriving(row.line_number, customer, sources[customer.partner_id], record_id, content))
-        return good, bad
-
-    def _customers(self, rows: Iterable[FileRow]) -> dict[str, Customer]:
-        references = {
-            row.cells.get("customer") or self.customer_ref for row in rows if isinstance(row.cells, dict)
-        }
-        return {customer.ref: customer for customer in Customer.objects.filter(ref__in=references)}
-
-    def _sources(self, customers: Iterable[Customer]) -> dict[int, int]:
-        """The source of each partner, in the partners' order: two imports that make them never wait for each other."""
-        return {
-            partner_id: Source.objects.get_or_create(partner_id=partner_id, name=self.source)[0].pk
-            for partner_id in sorted({customer.partner_id for customer in customers})
-        }
-
-    def _keep_aside(self, bad: Sequence[tuple[FileRow, Fault]]) -> None:
-        RowKeptAside.objects.bulk_create(
-            [
-                RowKeptAside(
-                    partner_id=self.delivery.partner_id,
-                    delivery=self.delivery,
-                    line_number=row.line_number,
-                    text=_storable(row.text),
-                    reason=fault.value,
-                )
-                for row, fault in bad
-            ],
-            ignore_conflicts=True,
-            batch_size=5_000,
+    Raises:
+        UnreadableFileError: the file is damaged further down. What stands before is settled.
+    """
+    imported = UsageImported(unknown_columns=opened.unknown_columns)
+    desk = Desk(delivery, opened.reading)
+    at = delivery.rows
+    for whole in ahead(gather(opened.blocks(), size=ROWS_AT_ONCE, skip=at)):
+        with scope(sender):
+            locked = Delivery.objects.select_for_update().get(pk=delivery.pk)
+            block = whole.part(locked.rows - at, len(whole)) if locked.rows > at else whole
+            at += len(whole)
+            if len(block):
+                block = with_known_ends(block, opened.context, source=delivery.source_name)
+                settled = desk.settle(block)
+                imported.add(settled)
+                _note(locked, settled, rows=len(block), bytes_read=raw.tell())
+        progress(imported)
+        if not may_go_on():
+            return imported
+    imported.left_out = opened.context.left_out
+    with scope(sender):
+        Delivery.objects.filter(pk=delivery.pk, finished_at=None).update(
+            state=DeliveryState.DONE, finished_at=timezone.now(), leased_until=None
         )
-        self.imported.rejected += len(bad)
-        for _row, fault in bad:
-            self.imported.reasons[fault.value] = self.imported.reasons.get(fault.value, 0) + 1
+        _add_what_others_settled(imported, Delivery.objects.get(pk=delivery.pk))
+    return imported
 
-    def _meet_stored(self, cursor: CursorWrapper, good: dict[int, Arriving]) -> list[Arriving]:
-        """Rows whose id is stored already: copies, ends that were missing, conflicts. Returns those that complete."""
-        shelf = shelf_of(self.described.kind)
-        self.imported.duplicate += count_copies(cursor, shelf)
-        current: dict[tuple[int, int, str], Content] = {}
-        completing: list[Arriving] = []
-        for line_number, stored in list_different(cursor, shelf):
-            arriving = good[line_number]
-            identity = (arriving.customer.pk, arriving.source_id, arriving.record_id)
-            outcome = meet(current.setdefault(identity, stored), arriving.content)
-            if outcome is Outcome.ACCEPTED:
-                current[identity] = arriving.content
-                completing.append(arriving)
-            elif outcome is Outcome.CONFLICT and keep_aside(
-                arriving=arriving, kind=self.described.kind, delivery=self.delivery
-            ):
-                self.imported.conflict += 1
-            else:
-                self.imported.duplicate += 1
-        complete(cursor, self.described.kind, completing)
-        return completing
 
-    def _mark_days(self, new: Iterable[Arriving], completing: Iterable[Arriving]) -> None:
-        """A record that is completed counts for what it was until then, and for what it is now."""
-        kind = self.described.kind
-        mark_days(
-            ((arriving.customer, arriving.content) for arriving in new), kind=kind, cause=StaleCause.ADDED
-        )
-        mark_days(
-            (
-                (arriving.customer, content)
-                for arriving in completing
-                for content in (replace(arriving.content, ended_at=None), arriving.content)
-            ),
-            kind=kind,
-            cause=StaleCause.REPLACED,
+def _add_what_others_settled(imported: UsageImported, delivery: Delivery) -> None:
+    """Rows that were settled before, or by somebody else meanwhile: what was taken then is a duplicate now."""
+    if delivery.rows == imported.rows:
+        return
+    rejected = delivery.rejected - imported.rejected
+    imported.duplicate += delivery.rows - imported.rows - rejected
+    imported.rejected += rejected
+    imported.reasons = _reasons(delivery)
+
+
+def _reasons(delivery: Delivery) -> dict[str, int]:
+    """How many rows of a delivery were kept aside for each reason."""
+    counted = delivery.rows_kept_aside.order_by().values_list("reason").annotate(count=Count("pk"))
+    return dict(counted.values_list("reason", "count"))
+
+
+def _note(delivery: Delivery, settled: Settled, *, rows: int, bytes_read: int) -> None:
+    """How far a delivery came, in the transaction that came so far."""
+    delivery.rows += rows
+    delivery.bytes_read = bytes_read
+    for name, count in settled.counts().items():
+        setattr(delivery, name, getattr(delivery, name) + count)
+    if delivery.leased_until is not None:
+        delivery.leased_until = timezone.now() + LEASE
+    delivery.save(
+        update_fields=["rows", "bytes_read", "leased_until", *(outcome.value for outcome in Outcome)]
+    )
+
+
+def _read_once_more(
+    delivery: Delivery, opened: Opened, *, sender: Scope, progress: Callable[[UsageImported], None]
+) -> UsageImported:
+    """A file that was read to its end, and has rows that may be taken today. What the first time counted stays."""
+    imported = UsageImported(unknown_columns=opened.unknown_columns)
+    desk = Desk(delivery, opened.reading)
+    with scope(sender):
+        aside = set(delivery.rows_kept_aside.filter(settled_at=None).values_list("line_number", flat=True))
+    for block in ahead(gather(opened.blocks(), size=ROWS_AT_ONCE)):
+        with scope(sender):
+            block = with_known_ends(block, opened.context, source=delivery.source_name)
+            settled = desk.settle(block)
+            imported.add(settled)
+            _settle_rows_aside(delivery, block, settled, aside)
+        progress(imported)
+    imported.left_out = opened.context.left_out
+    return imported
+
+
+def _settle_rows_aside(delivery: Delivery, block: Block, settled: Settled, aside: set[int]) -> None:
+    """Rows that were kept aside and are taken now are no longer."""
+    lines: dict[str, list[int]] = {}
+    if not aside:
+        return
+    for row, line_number in enumerate(block.line_numbers):
+        if line_number in aside and row not in settled.faults:
+            lines.setdefault(OUTCOMES[settled.outcomes[row]].value, []).append(line_number)
+    for outcome, numbers in lines.items():
+        RowKeptAside.objects.filter(delivery=delivery, line_number__in=numbers).update(
+            settled_at=timezone.now(), settled_by=delivery.sent_by, outcome=outcome
         )
 
 
-def _storable(text: str) -> str:
-    """Text without what PostgreSQL cannot hold; what is replaced stays recognisable."""
-    return text.replace("\x00", "␀").encode("utf-8", "backslashreplace").decode()
+def take_records(
+    *,
+    kind: str,
+    records: Sequence[object],
+    sender: Scope,
+    now: datetime,
+    sha256: str,
+    customer_ref: str = "",
+    source: str = DEFAULT_SOURCE,
+    sent_by: str = "",
+    channel: Channel = Channel.API,
+    line_numbers: Sequence[int] | None = None,
+    delivery: Delivery | None = None,
+) -> Taken:
+    """Take the records of one call, values of JSON. Runs in the sender's open scope.
+
+    Each has its own outcome, whatever becomes of the others. They are a delivery of their own, known by the hash of the
+    call, unless they belong to the one given.
+
+    Raises:
+        UsageRefused: an unknown kind, or no name of a source.
+    """
+    described = described_kind(kind)
+    check_source(source)
+    is_new = False
+    if delivery is None:
+        delivery, is_new = Delivery.objects.get_or_create(
+            partner_id=sender.partner,
+            customer_ref=customer_ref,
+            kind=described.kind,
+            source_name=source,
+            format_name="",
+            sha256=sha256,
+            defaults={"file_name": "", "channel": channel, "sent_by": sent_by, "started_at": timezone.now()},
+        )
+    reading = Reading(
+        described, now, customer_ref, zone_of(source, customer_ref), digital_skus(described.kind)
+    )
+    block = block_of_records(
+        records,
+        (*described.columns, "customer"),
+        line_numbers=range(1, len(records) + 1) if line_numbers is None else line_numbers,
+    )
+    settled = Desk(delivery, reading).settle(block)
+    imported = UsageImported()
+    imported.add(settled)
+    if is_new:
+        Delivery.objects.filter(pk=delivery.pk).update(
+            state=DeliveryState.DONE, finished_at=timezone.now(), rows=len(block), **imported.counts()
+        )
+    outcomes = [OUTCOMES[outcome] for outcome in settled.outcomes.tolist()]
+    return Taken(outcomes, settled.faults, imported, delivery)

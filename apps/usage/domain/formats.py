@@ -1,0 +1,164 @@
+"""Formats of other people's files: which columns tell one, and what each of ours is called there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from apps.usage.domain.records import KINDS_OF_FILE, KindOfFile
+
+CONTROL_TOTALS = "control-totals"
+OWN_NAME = "portal"
+
+
+class FormatError(ValueError):
+    """A description that cannot be used, or a file that no description fits; ``str()`` is one line that says why."""
+
+
+class UnknownFormatError(FormatError):
+    """No format fits; nothing that the file has speaks against any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a column of ours is filled from: the first of their ``columns`` that says something, else ``constant``."""
+
+    columns: tuple[str, ...] = ()
+    constant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Events of which two make a session: ``event`` is the column that tells them apart."""
+
+    event: str
+    opens: frozenset[str]
+    closes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The columns with the first and the last day of what a row adds up."""
+
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How files of one kind are read. All names of columns are theirs but the keys of ``columns`` and ``values``."""
+
+    name: str
+    title: str
+    kind: str
+    recognise: tuple[str, ...]
+    columns: Mapping[str, Cell]
+    keep: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    open_while: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unfold: str = ""
+    pair: Pair | None = None
+    span: Span | None = None
+    channels: Mapping[str, str] = field(default_factory=dict)
+    identity: tuple[str, ...] = ()
+    decimal: str = ""
+    from_licence_list: bool = False
+    is_built_in: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """The portal's own columns: nothing is translated."""
+        return self.name == OWN_NAME
+
+    @property
+    def is_control(self) -> bool:
+        """Totals to compare with, and no usage."""
+        return self.kind == CONTROL_TOTALS
+
+    @property
+    def described(self) -> KindOfFile:
+        """The kind of file that it becomes. Not for control totals."""
+        return KINDS_OF_FILE[self.kind]
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The columns of theirs that are read."""
+        names = [name for cell in self.columns.values() for name in cell.columns]
+        names += [*self.keep, *self.open_while, *self.channels, *self.identity]
+        if self.pair:
+            names.append(self.pair.event)
+        if self.span:
+            names += [self.span.first, self.span.last]
+        if self.unfold:
+            names = [self.unfold, *(name for name in names if not name.startswith(f"{self.unfold}."))]
+        return tuple(dict.fromkeys(names))
+
+
+def own_format(kind: str) -> Format:
+    """The portal's own columns of a kind."""
+    described = KINDS_OF_FILE[kind]
+    columns = {name: Cell((name,)) for name in (*described.columns, "customer")}
+    return Format(OWN_NAME, "Portal", kind, described.columns, columns, is_built_in=True)
+
+
+def choose(names: Iterable[str], formats: Sequence[Format], *, kind: str = "", name: str = "") -> Format:
+    """The format of a file with these columns. ``kind`` and ``name`` are what the sender has said, if anything.
+
+    Of a named format it is only held that the columns are there. Else the portal's own columns come first, then the
+    formats that ask for most of the columns, and a partner's own description before a shipped one.
+
+    Raises:
+        FormatError: none fits, several fit alike, another kind was said, or the file has control totals.
+    """
+    present = frozenset(names)
+    if name and name != OWN_NAME:
+        chosen = next((each for each in formats if each.name == name), None)
+        if chosen is None:
+            raise FormatError(f"there is no format {name}")
+        missing = [column for column in chosen.recognise if column not in present]
+        if missing:
+            raise FormatError(f"the file lacks {listed(missing)}, which a file of {chosen.title} has")
+    elif name or (kind and present.issuperset(own_format(kind).recognise)):
+        if not kind:
+            raise FormatError("the kind of usage must be said for a file with the portal's own columns")
+        chosen = own_format(kind)
+    else:
+        found = recognise(present, formats)
+        if found is None:
+            raise UnknownFormatError(_unknown(present, kind))
+        chosen = found
+    if chosen.is_control:
+        raise FormatError(
+            f"{chosen.title} are control totals, no usage: they are compared with the portal's figures under"
+            " Control totals"
+        )
+    if kind and chosen.kind != kind:
+        raise FormatError(f"this is a file of {chosen.title}, which holds {chosen.kind}, not {kind}")
+    return chosen
+
+
+def recognise(names: Iterable[str], formats: Sequence[Format]) -> Format | None:
+    """The format whose columns are all there, or None.
+
+    Raises:
+        FormatError: several fit alike.
+    """
+    present = frozenset(names)
+    fitting = [each for each in formats if present.issuperset(each.recognise)]
+    best = max(((len(each.recognise), not each.is_built_in) for each in fitting), default=None)
+    found = [each for each in fitting if (len(each.recognise), not each.is_built_in) == best]
+    if len(found) > 1:
+        raise FormatError(f"the file fits {listed(sorted(each.name for each in found))}: say which it is")
+    return found[0] if found else None
+
+
+def _unknown(present: frozenset[str], kind: str) -> str:
+    if not kind:
+        return "no format has these columns"
+    missing = [column for column in KINDS_OF_FILE[kind].columns if column not in present]
+    return f"the header lacks the column {', '.join(missing)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,157 @@
+"""Files that a worker reads: received, read on for a while, finished or failed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.core.problems import Refusal
+from apps.core.tenancy import PROVIDER, Role, Scope, scope
+from apps.organisations.selectors import get_customer
+from apps.usage.domain.contents import UnreadableFileError
+from apps.usage.domain.formats import OWN_NAME
+from apps.usage.models import Channel, Delivery, DeliveryState
+from apps.usage.services.importing import (
+    DEFAULT_SOURCE,
+    LEASE,
+    check_source,
+    open_file,
+    read_on,
+    recognise_file,
+)
+from apps.usage.services.settling import storable
+
+FOLDER = "deliveries"
+
+
+def receive_file(
+    *,
+    path: Path,
+    name: str,
+    kind: str,
+    sender: Scope,
+    by: str,
+    channel: Channel,
+    customer_ref: str = "",
+    source: str = DEFAULT_SOURCE,
+    format_name: str = "",
+) -> Delivery:
+    """Take a file over for a worker to read: it is moved below the folder of files.
+
+    ``kind`` may be left out where the format tells it. A content that came before is its delivery of then, untouched.
+
+    Raises:
+        UsageRefused: it is no file of that kind, or none at all; it stays where it is.
+        UnknownCustomer: ``customer_ref`` names nobody.
+    """
+    check_source(source)
+    with path.open("rb") as raw, scope(sender):
+        if customer_ref:
+            get_customer(customer_ref)
+        size = os.fstat(raw.fileno()).st_size
+        format_ = recognise_file(raw, size, name=name, kind=kind, format_name=format_name)
+    with path.open("rb") as raw:
+        sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
+    stored_as = f"{FOLDER}/{sender.partner or 'provider'}/{sha256}-{os.urandom(4).hex()}"
+    target = Path(settings.MEDIA_ROOT) / stored_as
+    with scope(sender):
+        delivery, is_new = Delivery.objects.get_or_create(
+            partner_id=sender.partner,
+            customer_ref=customer_ref,
+            kind=format_.described.kind,
+            source_name=source,
+            format_name="" if format_.is_own else format_.name,
+            sha256=sha256,
+            defaults={
+                "file_name": storable(name)[:255],
+                "size": size,
+                "channel": channel,
+                "sent_by": by,
+                "state": DeliveryState.WAITING,
+                "stored_as": stored_as,
+            },
+        )
+        if is_new:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.move(path, target)
+        else:
+            path.unlink()
+    return delivery
+
+
+def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:
+    """A worker's part: read on for so long. True when nothing is left to do for this worker.
+
+    It takes the lease, which each block renews; while another worker has it there is nothing to do. Progress is in the
+    delivery after each block. A file that cannot be read fails with one line that says why.
+    """
+    until = time.monotonic() + seconds
+    with scope(PROVIDER):
+        delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+        if delivery.state not in (DeliveryState.WAITING, DeliveryState.READING):
+            return True
+        if delivery.leased_until is not None and delivery.leased_until > now:
+            return True
+        delivery.state = DeliveryState.READING
+        delivery.started_at = delivery.started_at or now
+        delivery.leased_until = timezone.now() + LEASE
+        delivery.save(update_fields=["state", "started_at", "leased_until"])
+    try:
+        is_over = _read_for(delivery, until, now)
+    except (UnreadableFileError, Refusal) as error:
+        _fail(delivery, str(error))
+        return True
+    except (OperationalError, InterfaceError):
+        raise  # the database went away: the lease runs out, and somebody reads on
+    except Exception:
+        _fail(
+            delivery, _("The file could not be read because of an error of the portal, which is on record.")
+        )
+        raise
+    if not is_over:
+        with scope(PROVIDER):
+            Delivery.objects.filter(pk=delivery.pk).update(leased_until=None)
+    return is_over
+
+
+def _read_for(delivery: Delivery, until: float, now: datetime) -> bool:
+    """Whether the file was read to its end."""
+    sender = PROVIDER if delivery.partner_id is None else Scope(Role.PARTNER, delivery.partner_id)
+    path = Path(settings.MEDIA_ROOT) / delivery.stored_as
+    stopped = False
+
+    def may_go_on() -> bool:
+        nonlocal stopped
+        stopped = time.monotonic() > until
+        return not stopped
+
+    with path.open("rb") as raw:
+        with scope(sender):
+            opened = open_file(
+                raw,
+                delivery.size,
+                delivery.file_name,
+                delivery.described.name,
+                delivery.format_name or OWN_NAME,
+                delivery.customer_ref,
+                delivery.source_name,
+                now=now,
+            )
+        read_on(delivery, opened, raw, sender=sender, may_go_on=may_go_on)
+    return not stopped
+
+
+def _fail(delivery: Delivery, why: str) -> None:
+    with scope(PROVIDER):
+        Delivery.objects.filter(pk=delivery.pk).update(
+            state=DeliveryState.FAILED, failure=why, finished_at=timezone.now(), leased_until=None
+        )

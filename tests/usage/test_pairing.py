@@ -1,0 +1,230 @@
+"""Sessions from events: in whatever order, in whatever pieces and however often a stream comes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.usage.domain.blocks import Block
+from apps.usage.domain.faults import Fault
+from apps.usage.domain.pairing import OpenSession
+from apps.usage.domain.records import Content, Outcome, meet
+from apps.usage.domain.translation import Context, translate
+from apps.usage.formats import shipped_formats
+
+AMAZON = next(each for each in shipped_formats() if each.pair)
+START = datetime(2024, 6, 10, 8, tzinfo=UTC)
+Event = tuple[str, str, str, int]  # id, kind, agent, minutes after the start
+Told = tuple[str, str, str, str]
+
+
+def at(minutes: int) -> str:
+    return (START + timedelta(minutes=minutes)).isoformat().replace("+00:00", ".000Z")
+
+
+def blocks_of(events: Sequence[Event], *, size: int = 3) -> Iterable[Block]:
+    for since in range(0, len(events), size):
+        part = events[since : since + size]
+        yield Block(
+            list(range(since + 1, since + 1 + len(part))),
+            [json.dumps(event) for event in part],
+            {
+                "EventId": [event[0] for event in part],
+                "EventType": [event[1] for event in part],
+                "AgentARN": [event[2] for event in part],
+                "EventTimestamp": [at(event[3]) for event in part],
+            },
+        )
+
+
+LICENCES = {"": {agent: [(START.date(), False)] for agent in ("one", "two", "three")}}
+
+
+def read(events: Sequence[Event], stored: dict[tuple[str, str], OpenSession] | None = None) -> list[Block]:
+    context = Context(licences=LICENCES, open_sessions=stored or {})
+    return list(translate(iter(blocks_of(events)), AMAZON, context))
+
+
+def told(events: Sequence[Event], stored: dict[tuple[str, str], OpenSession] | None = None) -> set[Told]:
+    """Record id, agent, start and end of each session."""
+    return {
+        (cells["record_id"], cells["agent_id"], cells["started_at"], cells["ended_at"])
+        for block in read(events, stored)
+        for index in range(len(block))
+        if index not in block.broken
+        for cells in (block.cells(index),)
+    }
+
+
+def faults(events: Sequence[Event]) -> list[tuple[int, Fault]]:
+    return [
+        (block.line_numbers[index], fault)
+        for block in read(events)
+        for index, fault in sorted(block.broken.items())
+    ]
+
+
+LOGIN, LOGOUT, BEAT = ("LOGIN", "LOGOUT", "HEART_BEAT")
+ONE = ("e1", LOGIN, "one", 0)
+OUT = ("e2", LOGOUT, "one", 60)
+
+
+@pytest.mark.parametrize(
+    ("events", "sessions"),
+    [
+        ([ONE, OUT], {("e1", "one", at(0), at(60))}),
+        ([OUT, ONE], {("e1", "one", at(0), at(60))}),
+        ([ONE], {("e1", "one", at(0), "")}),
+        ([ONE, ONE, OUT, OUT], {("e1", "one", at(0), at(60))}),
+        ([ONE, OUT, ("e3", BEAT, "one", 90)], {("e1", "one", at(0), at(60))}),
+        ([ONE, ("e3", "STATE_CHANGE", "one", 30)], {("e1", "one", at(0), "")}),
+        (
+            [ONE, ("e3", LOGIN, "one", 30), OUT],
+            {("e1", "one", at(0), at(30)), ("e3", "one", at(30), at(60))},
+        ),
+        (
+            [ONE, OUT, ("e3", LOGIN, "one", 60)],
+            {("e1", "one", at(0), at(60)), ("e3", "one", at(60), "")},
+        ),
+        (
+            [("e3", LOGIN, "two", 10), ONE, OUT],
+            {("e1", "one", at(0), at(60)), ("e3", "two", at(10), "")},
+        ),
+        (
+            [ONE, ("e3", LOGIN, "one", 32 * 24 * 60)],
+            {("e1", "one", at(0), ""), ("e3", "one", at(32 * 24 * 60), "")},
+        ),
+    ],
+)
+def test_events_make_sessions(events: list[Event], sessions: set[Told]) -> None:
+    assert told(events) == sessions
+
+
+def test_signing_out_alone_is_kept_aside_with_its_line() -> None:
+    assert faults([("e9", BEAT, "one", 5), OUT, ("e3", LOGIN, "one", 70)]) == [(2, Fault.NO_SIGN_IN)]
+
+
+def test_signing_out_completes_a_session_that_came_before() -> None:
+    stored = {("", "one"): OpenSession("e1", START, "premium")}
+    (block,) = (each for each in read([OUT], stored) if len(each))
+    assert block.cells(0) == {
+        "record_id": "e1",
+        "agent_id": "one",
+        "licence": "premium",
+        "started_at": "2024-06-10T08:00:00+00:00",
+        "ended_at": at(60),
+        "customer": "",
+    }
+    assert block.broken == {}
+
+
+def test_a_stored_session_is_no_event_of_a_part_that_comes_again() -> None:
+    stored = {("", "one"): OpenSession("e3", START + timedelta(minutes=90))}
+    assert told([ONE], stored) == {("e1", "one", at(0), "")}
+    assert faults([OUT]) == [(1, Fault.NO_SIGN_IN)]
+
+
+@pytest.mark.parametrize(
+    ("event", "fault"),
+    [
+        (("", LOGIN, "one", 0), Fault.NO_RECORD_ID),
+        (("e1", LOGOUT, "", 0), Fault.NO_ACTOR),
+    ],
+)
+def test_an_event_that_says_too_little_is_kept_aside(event: Event, fault: Fault) -> None:
+    assert faults([event]) == [(1, fault)]
+
+
+def test_what_neither_opens_nor_closes_is_left_out_and_counted() -> None:
+    context = Context(licences=LICENCES)
+    events = [ONE, ("e3", BEAT, "one", 2), ("e4", "STATE_CHANGE", "one", 3), ONE, OUT]
+    rows = sum(map(len, translate(iter(blocks_of(events)), AMAZON, context)))
+    assert (rows, context.left_out) == (1, 3)
+
+
+def test_the_text_of_a_session_is_what_was_wanted_of_its_event() -> None:
+    (block,) = (each for each in read([ONE, OUT]) if len(each))
+    assert json.loads(block.texts[0]) == {"record_id": "e1", "agent_id": "one", "started_at": at(0)}
+
+
+# In pieces and again
+
+
+class Store:
+    """What becomes of sessions that arrive, by the rules for records that come again (R13)."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, Content] = {}
+        self.conflicts = 0
+
+    def deliver(self, events: Sequence[Event]) -> None:
+        for record_id, agent, start, end in sorted(told(events, self.open_sessions())):
+            arriving = Content(
+                agent, False, datetime.fromisoformat(start), datetime.fromisoformat(end) if end else None
+            )
+            stored = self.contents.setdefault(record_id, arriving)
+            outcome = meet(stored, arriving)
+            if outcome is Outcome.ACCEPTED:
+                self.contents[record_id] = arriving
+            self.conflicts += outcome is Outcome.CONFLICT
+
+    def open_sessions(self) -> dict[tuple[str, str], OpenSession]:
+        found: dict[tuple[str, str], OpenSession] = {}
+        for record_id, content in sorted(self.contents.items(), key=lambda each: each[1].started_at):
+            if content.ended_at is None:
+                found["", content.actor] = OpenSession(record_id, content.started_at)
+        return found
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[Event]:
+    """Events in the order of their times; some sign-outs are lost, some come without a sign-in, and hearts beat."""
+    kinds = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from((LOGIN, LOGOUT, LOGOUT, BEAT)), st.sampled_from(("one", "two", "three"))
+            ),
+            max_size=25,
+        )
+    )
+    minutes, events = 0, []
+    for number, (kind, agent) in enumerate(kinds):
+        minutes += draw(st.integers(1, 600))
+        events.append((f"e{number:03d}", kind, agent, minutes))
+    return events
+
+
+@settings(max_examples=200)
+@given(streams(), st.data())
+def test_a_stream_cut_anywhere_comes_to_the_same_sessions(events: list[Event], data: st.DataObject) -> None:
+    whole, cut = Store(), Store()
+    whole.deliver(events)
+    places = sorted(data.draw(st.sets(st.integers(0, len(events)), max_size=5)))
+    for since, upto in zip([0, *places], [*places, len(events)], strict=True):
+        cut.deliver(events[since:upto])
+    assert cut.contents == whole.contents
+    assert cut.conflicts == 0
+
+
+@settings(max_examples=200)
+@given(streams(), st.data())
+def test_a_stream_or_any_part_of_it_may_come_again(events: list[Event], data: st.DataObject) -> None:
+    store = Store()
+    store.deliver(events)
+    before = dict(store.contents)
+    store.deliver(events)
+    since = data.draw(st.integers(0, len(events)))
+    store.deliver(events[since : since + data.draw(st.integers(0, len(events)))])
+    assert store.contents == before
+
+
+@given(streams(), st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_means_nothing(events: list[Event], random: object) -> None:
+    shuffled = list(events)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert told(shuffled) == told(events)
