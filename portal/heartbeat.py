@@ -17,7 +17,7 @@ PATIENCE = 1.0  # seconds to wait for Redis
 def connection() -> redis.Redis:
     """Redis, asked with little patience."""
     return redis.Redis.from_url(
-        settings.CACHES["default"]["LOCATION"],
+        str(settings.CACHES["default"]["LOCATION"]),
         socket_timeout=PATIENCE,
         socket_connect_timeout=PATIENCE,
     )

@@ -10,4 +10,5 @@ class PortalStaticFilesConfig(StaticFilesConfig):
         *StaticFilesConfig.ignore_patterns,
         *("account", "django_tables2", "rest_framework"),
         *("ext", "htmax-*", "htmx-2.js", "htmx-4*"),
+        *("redoc", "swagger-ui-standalone-preset.js*", "swagger-ui-bundle.js.map", "oauth2-redirect.*"),
     ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -106,9 +108,63 @@ class User(AbstractBaseUser):
         return self.role == Role.PROVIDER_ADMIN
 
     @property
+    def may_send_usage(self) -> bool:
+        """Administrators of the provider and of a partner: what they send becomes figures."""
+        return self.role in (Role.PROVIDER_ADMIN, Role.PARTNER_ADMIN)
+
+    @property
+    def may_manage_keys(self) -> bool:
+        """Administrators of the provider and of a partner: who has a key acts for the organisation."""
+        return self.role in (Role.PROVIDER_ADMIN, Role.PARTNER_ADMIN)
+
+    @property
     def may_change_surge(self) -> bool:
         """Provider administrators only (R9)."""
         return self.role == Role.PROVIDER_ADMIN
+
+
+class KeyScope(models.TextChoices):
+    """What an API key may be used for."""
+
+    USAGE_WRITE = "usage:write", _("Send usage")
+    USAGE_READ = "usage:read", _("Read usage")
+
+
+class ApiKey(models.Model):
+    """A key with which a program acts for an organisation: of a partner or, without one, of the provider.
+
+    ``prefix`` is its public name; of the secret only the SHA-256 is kept (it is random, so nothing slower is needed).
+    The limits count requests and records of a minute.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, related_name="+")
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(max_length=12, unique=True)
+    secret_sha256 = models.CharField(max_length=64)
+    scopes = ArrayField(models.CharField(max_length=20, choices=KeyScope.choices))
+    requests_a_minute = models.PositiveIntegerField(_("requests a minute"), default=3_000)
+    records_a_minute = models.PositiveIntegerField(_("records a minute"), default=3_000_000)
+    created_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.CharField(max_length=254, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        indexes: ClassVar = [models.Index(fields=["partner", "-created_at"], name="accounts_keys_newest")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and not self.is_expired_at(moment)
+
+    def is_expired_at(self, moment: datetime) -> bool:
+        """Its last day is over."""
+        return self.expires_at is not None and self.expires_at <= moment
 
 
 class AuditEntry(models.Model):

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import psycopg
 from django.db import connection
 from numpy.typing import NDArray
-from psycopg import Cursor
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper, PyFormat
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.rows import TupleRow
 
@@ -48,53 +48,59 @@ def _cell(value: object) -> object:
 class Array:
     """Numbers of one type as PostgreSQL sends them itself: no text is written or read."""
 
-    def __init__(self, values: NDArray[Any], *, type_oid: int, array_oid: int, width: int) -> None:
-        sent = np.empty(len(values), [("length", ">i4"), ("value", f">i{width}")])
-        sent["length"], sent["value"] = width, values
-        head = np.array([1, _NO_NULLS, type_oid, len(values), _FIRST_INDEX], ">i4")
+    element_oid: int
+    oid: int
+    width: int
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        sent = np.empty(len(values), [("length", ">i4"), ("value", f">i{self.width}")])
+        sent["length"], sent["value"] = self.width, values
+        head = np.array([1, _NO_NULLS, self.element_oid, len(values), _FIRST_INDEX], ">i4")
         self.sent = head.tobytes() + sent.tobytes()
-        self.oid = array_oid
 
 
-def smallints(values: NDArray[Any]) -> Array:
-    """As ``smallint[]``."""
-    return Array(values, type_oid=21, array_oid=1005, width=2)
+class SmallInts(Array):
+    """``smallint[]``."""
+
+    element_oid, oid, width = 21, 1005, 2
 
 
-def integers(values: NDArray[Any]) -> Array:
-    """As ``integer[]``."""
-    return Array(values, type_oid=23, array_oid=1007, width=4)
+class Ints(Array):
+    """``integer[]``."""
+
+    element_oid, oid, width = 23, 1007, 4
 
 
-def bigints(values: NDArray[Any]) -> Array:
-    """As ``bigint[]``."""
-    return Array(values, type_oid=20, array_oid=1016, width=8)
+class BigInts(Array):
+    """``bigint[]``."""
+
+    element_oid, oid, width = 20, 1016, 8
 
 
-def moments(values: NDArray[np.int64]) -> Array:
+class Moments(Array):
     """Microseconds since 1970 as ``timestamptz[]``; the largest number is ``infinity``."""
-    forever = np.iinfo(np.int64).max
-    since = np.where(values == forever, forever, values - POSTGRESQL_EPOCH)
-    return Array(since, type_oid=1184, array_oid=1185, width=8)
+
+    element_oid, oid, width = 1184, 1185, 8
+
+    def __init__(self, values: NDArray[np.int64]) -> None:
+        forever = np.iinfo(np.int64).max
+        super().__init__(np.where(values == forever, forever, values - POSTGRESQL_EPOCH))
 
 
 class _ArrayDumper(Dumper):
     format = Format.BINARY
 
+    def __init__(self, cls: type[Array], context: AdaptContext | None = None) -> None:
+        super().__init__(cls, context)
+        self.oid = cls.oid
+
     def dump(self, obj: Array) -> Buffer:
         return obj.sent
 
-    def get_key(self, obj: Array, format: PyFormat) -> tuple[type, int]:
-        return (Array, obj.oid)
 
-    def upgrade(self, obj: Array, format: PyFormat) -> Dumper:
-        dumper = _ArrayDumper(Array)
-        dumper.oid = obj.oid
-        return dumper
-
-
-def array_cursor() -> Cursor[TupleRow]:
+def array_cursor() -> psycopg.Cursor[TupleRow]:
     """A cursor of the connection that takes arrays as parameters, to be used in a ``with``."""
-    cursor = Cursor(connection.connection)
-    cursor.adapters.register_dumper(Array, _ArrayDumper)
+    cursor = psycopg.Cursor(connection.connection)
+    for kind in (SmallInts, Ints, BigInts, Moments):
+        cursor.adapters.register_dumper(kind, _ArrayDumper)
     return cursor

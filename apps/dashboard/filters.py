@@ -28,7 +28,7 @@ class CustomersFilter(django_filters.FilterSet):
         empty_label=_("All partners"),
     )
     status = django_filters.ChoiceFilter(
-        choices=Standing.choices, method="filter_status", widget=forms.HiddenInput
+        choices=Standing.choices, method="filter_status", label=_("Status"), widget=forms.HiddenInput
     )
 
     class Meta:

@@ -23,6 +23,10 @@ OF_THE_PROVIDER = (
     "subscriptions:offers",
     "subscriptions:offer",
 )
+# Pages about usage data that stand in an app above it.
+ABOUT_CONFLICTS = ("invoicing:conflicts", "invoicing:conflict")
+# Pages about a customer that do.
+ABOUT_CUSTOMERS = ("invoicing:control", "invoicing:control-paper")
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -63,8 +67,12 @@ class _Bar:
         invoices = self._entry(_("Invoices"), "document-text", reverse("invoicing:list"), "invoicing:")
         if not self.user.is_customer:
             customers = reverse("dashboard:customers")
+            usage = reverse("usage:deliveries")
             entries = [
-                self._entry(_("Customers"), "users", customers, "dashboard:", "reconciliation:"),
+                self._entry(
+                    _("Customers"), "users", customers, "dashboard:", "reconciliation:", *ABOUT_CUSTOMERS
+                ),
+                self._entry(_("Usage data"), "inbox-arrow-down", usage, "usage:", *ABOUT_CONFLICTS),
                 invoices,
             ]
             return [*entries, self._provider_entry] if self.user.is_provider else entries
@@ -98,7 +106,11 @@ class _Bar:
             "url": url,
             "current": any(
                 here == route
-                or (route.endswith(":") and here.startswith(route) and here not in OF_THE_PROVIDER)
+                or (
+                    route.endswith(":")
+                    and here.startswith(route)
+                    and here not in (*OF_THE_PROVIDER, *ABOUT_CONFLICTS, *ABOUT_CUSTOMERS)
+                )
                 for route in routes
             ),
         }

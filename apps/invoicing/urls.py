@@ -4,6 +4,13 @@ from datetime import date
 
 from django.urls import path, register_converter
 
+from apps.invoicing.conflict_views import ConflictListView, ConflictsCsvView, ConflictView
+from apps.invoicing.control_views import (
+    ControlPaperAgainView,
+    ControlPaperCsvView,
+    ControlPaperView,
+    ControlView,
+)
 from apps.invoicing.views import (
     DraftView,
     InvoiceDetailView,
@@ -32,6 +39,21 @@ register_converter(CycleDayConverter, "cycle_day")
 
 app_name = "invoicing"
 urlpatterns = [
+    path("conflicts/", ConflictListView.as_view(), name="conflicts"),
+    path("conflicts/export.csv", ConflictsCsvView.as_view(), name="conflicts-csv"),
+    path("conflicts/<int:conflict_id>/", ConflictView.as_view(), name="conflict"),
+    path("customers/<str:ref>/control/", ControlView.as_view(), name="control"),
+    path("customers/<str:ref>/control/<int:paper_id>/", ControlPaperView.as_view(), name="control-paper"),
+    path(
+        "customers/<str:ref>/control/<int:paper_id>/again/",
+        ControlPaperAgainView.as_view(),
+        name="control-again",
+    ),
+    path(
+        "customers/<str:ref>/control/<int:paper_id>/export.csv",
+        ControlPaperCsvView.as_view(),
+        name="control-csv",
+    ),
     path("invoices/", InvoiceListView.as_view(), name="list"),
     path("invoices/export.csv", InvoiceListCsvView.as_view(), name="list-csv"),
     path("invoices/draft/<str:ref>/", NewestDraftView.as_view(), name="newest-draft"),

@@ -232,3 +232,45 @@ class Verification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.closed_id}: {self.outcome}"
+
+
+class ControlPaper(OfCustomer):
+    """A paper with a vendor's own figures of a cycle, as it was read, and how it compared with ours the last time.
+
+    ``rows`` are its parsed lines, ``result`` the differences explained, with the version of the rules. ``as_of`` is
+    when the vendor counted, where that is known. The file itself is not kept.
+    """
+
+    class Kind(models.TextChoices):
+        DAILY_DETAIL = "daily-detail", _("Daily Detail")
+        PEAKS = "peaks", _("Concurrent peaks")
+        INVOICE_LINES = "invoice-lines", _("Invoice lines")
+
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    first_day = models.DateField()
+    last_day = models.DateField()
+    name = models.CharField(max_length=255)
+    sha256 = models.CharField(max_length=64)
+    as_of = models.DateTimeField(null=True)
+    rows = models.JSONField()
+    result = models.JSONField()
+    agrees = models.BooleanField()
+    uploaded_at = models.DateTimeField()
+    uploaded_by = models.CharField(max_length=254)
+    compared_at = models.DateTimeField()
+    compared_by = models.CharField(max_length=254)
+
+    class Meta:
+        ordering = ("-uploaded_at", "-pk")
+        indexes: ClassVar = [
+            models.Index(fields=["partner", "customer", "-uploaded_at"], name="reconciliation_control_newest")
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["partner", "customer", "first_day", "sha256"],
+                name="reconciliation_one_paper_a_content",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

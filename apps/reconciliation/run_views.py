@@ -17,6 +17,7 @@ from apps.core.domain.periods import ONE_DAY
 from apps.core.formatting import day, duration, moment, number
 from apps.core.problems import Refusal
 from apps.organisations.guards import visible_customer
+from apps.reconciliation.filters import RunFilter
 from apps.reconciliation.models import Run
 from apps.reconciliation.run_tables import ParkedTable, RunTable, run_state, who
 from apps.reconciliation.runs import (
@@ -40,7 +41,11 @@ class RunListView(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         user = provider_only(request.user)
         now = timezone.now()
-        table = RunTable(Run.objects.all())
+        filters = RunFilter(request.GET, queryset=Run.objects.all())
+        is_filtered = any(request.GET.get(name) for name in filters.filters)
+        table = RunTable(filters.qs if filters.is_valid() else Run.objects.none())
+        if is_filtered:
+            table.empty_text = _("No run fits these filters.")
         table.paginate(per_page=RUNS_A_PAGE)
         table.page = table.paginator.get_page(request.GET.get("page"))
         table.measure(now=now)
@@ -52,6 +57,8 @@ class RunListView(View):
             "reconciliation/runs.html",
             {
                 "table": table,
+                "form": filters.form,
+                "is_filtered": is_filtered,
                 "stale": number(len(stale)),
                 "waiting": number(len(waiting)),
                 "set_aside": number(len(list_set_aside() & stale) if stale else 0),

@@ -44,7 +44,7 @@ class CustomerAlias(OfCustomer):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["source", "name"], name="usage_one_customer_an_alias")
+            models.UniqueConstraint(fields=["partner", "source", "name"], name="usage_one_customer_an_alias")
         ]
 
     def __str__(self) -> str:
@@ -229,7 +229,7 @@ class Delivery(models.Model):
 class SourceDay(models.Model):
     """How many records a source has brought of one kind and day, and the last moment they speak of: freshness."""
 
-    pk = models.CompositePrimaryKey("source_id", "kind", "day")
+    pk = models.CompositePrimaryKey("partner_id", "source_id", "kind", "day")
     partner_id = models.IntegerField()
     source_id = models.IntegerField()
     kind = models.SmallIntegerField(choices=_KINDS)

@@ -1,11 +1,13 @@
 """Settings that hold everywhere. What differs by place is read from the environment (README, "Configuration")."""
 
 from pathlib import Path
+from typing import Any
 
 import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
+from portal.api_description import DESCRIPTION
 from portal.embedded import addresses, home
 
 env = environ.Env()
@@ -32,6 +34,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_filters",
     "django_htmx",
     "django_tables2",
@@ -58,10 +62,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.accounts.middleware.ApiKeyMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "apps.usage.uploads.UploadGuard",
     "apps.accounts.middleware.TenantMiddleware",
 ]
 
@@ -106,7 +112,11 @@ DATABASE_ROUTERS = ["apps.core.tenancy.OwnerMigrates"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _addresses.redis_url}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": _addresses.redis_url,
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},  # no request waits for Redis for ever
+    }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
@@ -154,6 +164,14 @@ STORAGES = {
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# Seconds that the body of a call of the API has to arrive, and one more for every 200 kB.
+BODY_SECONDS = env.float("BODY_SECONDS", default=10.0)
+# Files go straight to disk, never through memory, and on the file system of MEDIA_ROOT, so that they are moved there.
+FILE_UPLOAD_HANDLERS = ["apps.usage.uploads.UploadHandler"]
+UPLOADS_ARRIVE_IN = PORTAL_HOME / "arriving"  # made when it is needed
+DATA_UPLOAD_MAX_NUMBER_FILES = 10_000  # so many are read over; the handler takes fewer, and says so
+# Bytes that one request may bring as files.
+MOST_UPLOADED = env.int("MOST_UPLOADED", default=2 * 2**30)
 
 EMAIL_URL = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_URL)
@@ -176,6 +194,9 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(PORTAL_HOME / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "render-pending-pdfs": {"task": "apps.invoicing.tasks.render_pending_pdfs", "schedule": 60.0},
     "reconcile-stale-customers": {"task": "apps.reconciliation.tasks.reconcile_stale", "schedule": 60.0},
+    "read-waiting-deliveries": {"task": "apps.usage.tasks.read_waiting", "schedule": 60.0},
+    "tidy-delivered-files": {"task": "apps.usage.tasks.tidy_files", "schedule": 3600.0},
+    "forget-old-answers": {"task": "apps.usage.tasks.forget_old_answers", "schedule": 3600.0},
     "verify-closed-cycles": {
         "task": "apps.invoicing.tasks.verify_rotating_part",
         "schedule": crontab(hour="2", minute="17"),
@@ -203,14 +224,30 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "portal.errors.csrf_failure"
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.accounts.api.access.KeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.api.access.SignedInOrKey"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "EXCEPTION_HANDLER": "apps.core.problems.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Partner portal",
+    "VERSION": "1",
+    "DESCRIPTION": DESCRIPTION,
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PREPROCESSING_HOOKS": ["portal.api_docs.each_once"],
+    "POSTPROCESSING_HOOKS": [
+        "portal.api_docs.in_words"
+    ],  # values stay where they are used, without names of their own
 }
 
 DJANGO_TABLES2_TEMPLATE = "tables/table.html"

@@ -91,7 +91,17 @@ def test_what_cannot_be_understood_is_a_bad_request(
     for address in UNCLEAR:
         response = client.get(f"/api/v1/{address}")
         assert (address, response.status_code) == (address, 400)
-        assert response["Content-Type"] == "application/json"
+        assert response["Content-Type"] == "application/problem+json"
+        problem = response.json()
+        (parameter,) = problem.pop("errors")
+        assert parameter in address
+        assert problem == {
+            "type": "about:blank",
+            "title": "Bad Request",
+            "status": 400,
+            "detail": "What was sent has mistakes.",
+            "instance": f"/api/v1/{address}".partition("?")[0],
+        }
 
 
 def test_the_daily_detail_has_the_records_of_the_csv(client_of: Browser, alice: User) -> None:
@@ -167,21 +177,54 @@ MISSING = (
 
 def test_a_strangers_is_as_missing_as_what_is_not(client_of: Browser, charlie: User, invoice: str) -> None:
     client = client_of(charlie)
-    missing = client.get("/api/v1/invoices/INV-999999/")
+    missing = client.get("/api/v1/invoices/INV-999999/").json()
+    assert missing.pop("instance") == "/api/v1/invoices/INV-999999/"
     for address in MISSING:
         response = client.get(f"/api/v1/{address}")
         assert (address, response.status_code) == (address, 404)
-        assert response["Content-Type"] == "application/json"
+        assert response["Content-Type"] == "application/problem+json"
+        told = response.json()
+        assert told.pop("instance") == f"/api/v1/{address}".partition("?")[0]
         if "page" not in address:
-            assert (address, response.content) == (address, missing.content)
+            assert (address, told) == (address, missing)
 
 
 def test_without_signing_in_there_is_json_and_no_redirect(client: Client, invoice: str) -> None:
     for address in ("customers/", "invoices/", "customers/C-100/cycles/", "invoices/INV-000001/", "nothing/"):
         response = client.get(f"/api/v1/{address}")
-        assert (address, response.status_code) == (address, 403)
-        assert response["Content-Type"] == "application/json"
-        assert list(response.json()) == ["detail"]
+        assert (address, response.status_code) == (address, 401)
+        assert response["WWW-Authenticate"] == "Bearer"
+        assert response["Content-Type"] == "application/problem+json"
+        assert list(response.json()) == ["type", "title", "status", "detail", "instance"]
+
+
+def test_errors_outside_of_any_view_are_problems_too(client_of: Browser, client: Client, dana: User) -> None:
+    signed_in = client_of(dana)
+    for status, response in (
+        (404, client.get("/api/")),
+        (404, client.get("/api/v2/customers/")),
+        (404, signed_in.post("/api/v1/nothing/")),
+        (405, signed_in.post("/api/v1/customers/")),
+        (400, signed_in.get(f"/api/v1/customers/?{'a=1&' * 1200}")),
+        (400, client.get("/api/v1/customers/", headers={"host": "evil.example"})),
+    ):
+        assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
+        assert response.json()["status"] == status
+        assert response.json()["instance"] == response.wsgi_request.path
+
+
+def test_an_error_of_the_server_is_a_problem_that_tells_nothing(
+    client_of: Browser, dana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: object, **_more: object) -> None:
+        raise RuntimeError("the secret of the engine room")
+
+    monkeypatch.setattr("apps.dashboard.api.views.CustomersFilter", fails)
+    client = client_of(dana)
+    client.raise_request_exception = False
+    response = client.get("/api/v1/customers/")
+    assert (response.status_code, response["Content-Type"]) == (500, "application/problem+json")
+    assert "engine room" not in response.content.decode()
 
 
 def test_it_is_only_read(client_of: Browser, dana: User, invoice: str) -> None:

@@ -30,6 +30,7 @@ from apps.invoicing.models import Invoice
 from apps.organisations.models import Customer, Partner
 from apps.reconciliation.models import Run
 from apps.subscriptions.models import ClosedCycle
+from apps.usage.models import Delivery
 from tests.security.world import World
 
 REFS = {"home": {"C-100", "C-101"}, "strange": {"C-900", "C-901"}}
@@ -540,6 +541,10 @@ ARGUMENTS: dict[str, Callable[[World], tuple[Any, ...]]] = {
         [world.home.customers[0].pk],
     ),
     "apps.reconciliation.tasks.reconcile_stale": lambda world: (),
+    "apps.usage.tasks.forget_old_answers": lambda world: (),
+    "apps.usage.tasks.read_delivery": lambda world: (_first(Delivery),),
+    "apps.usage.tasks.read_waiting": lambda world: (),
+    "apps.usage.tasks.tidy_files": lambda world: (),
 }
 
 

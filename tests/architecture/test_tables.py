@@ -68,6 +68,11 @@ def shared(why: str, **rights: str) -> Table:
 TABLES = {
     "account_emailaddress": shared("signing in asks for any address", auth=CHANGE),
     "account_emailconfirmation": shared("signing in asks for any key", auth=ALL),
+    "accounts_apikey": kept_apart(
+        provider=(CHANGE, EVERY),
+        partner=("SELECT INSERT UPDATE(revoked_at) UPDATE(revoked_by)", OWN_PARTNER),
+        auth=("SELECT UPDATE(last_used_at)", EVERY),
+    ),
     "accounts_auditentry": of_customer(APPEND, APPEND, APPEND),
     "accounts_user": kept_apart(
         provider=(ALL, EVERY),
@@ -101,6 +106,7 @@ TABLES = {
         "the one row that stands on everybody's invoices", provider=CHANGE, partner=READ, customer=READ
     ),
     "reconciliation_billedquantity": of_customer(ALL),
+    "reconciliation_controlpaper": kept_apart(provider=(CHANGE, EVERY), partner=(CHANGE, OWN_PARTNER)),
     "reconciliation_cyclelogins": of_customer(ALL),
     "reconciliation_cycleresult": of_customer(ALL),
     "reconciliation_typefigures": of_customer(ALL),
@@ -114,19 +120,39 @@ TABLES = {
     "subscriptions_subscription": of_customer(CHANGE),
     "subscriptions_subscriptionline": of_customer(CHANGE),
     "subscriptions_surgechange": of_customer(APPEND),
-    "usage_conflict": kept_apart(provider=(ALL, EVERY), partner=(APPEND, OWN_PARTNER)),
+    "usage_agentlicence": kept_apart(provider=(ALL, EVERY), partner=(ALL, OWN_PARTNER)),
+    "usage_conflict": kept_apart(
+        provider=(ALL, EVERY),
+        partner=(
+            "SELECT INSERT UPDATE(decided_at) UPDATE(decided_by) UPDATE(took_arriving) UPDATE(reason)",
+            OWN_PARTNER,
+        ),
+    ),
+    "usage_customeralias": kept_apart(provider=(ALL, EVERY), partner=(ALL, OWN_PARTNER)),
     "usage_delivery": kept_apart(provider=(CHANGE, EVERY), partner=(CHANGE, OWN_PARTNER)),
     "usage_event": of_customer(
-        "SELECT INSERT UPDATE(sku) UPDATE(quantity) UPDATE(occurred_at)", "SELECT INSERT"
+        "SELECT INSERT UPDATE(sku) UPDATE(quantity) UPDATE(occurred_at)",
+        "SELECT INSERT UPDATE(sku) UPDATE(quantity) UPDATE(occurred_at)",
     ),
+    "usage_formatdescription": kept_apart(provider=(ALL, EVERY), partner=(ALL, OWN_PARTNER)),
     "usage_interval": of_customer(
         "SELECT INSERT UPDATE(actor) UPDATE(premium) UPDATE(started_at) UPDATE(ended_at)",
-        "SELECT INSERT UPDATE(ended_at)",
+        "SELECT INSERT UPDATE(actor) UPDATE(premium) UPDATE(started_at) UPDATE(ended_at)",
     ),
-    "usage_rowkeptaside": kept_apart(provider=(ALL, EVERY), partner=(APPEND, OWN_PARTNER)),
+    "usage_rememberedanswer": kept_apart(provider=(ALL, EVERY), partner=(APPEND, OWN_PARTNER)),
+    "usage_rowkeptaside": kept_apart(
+        provider=(ALL, EVERY),
+        partner=(
+            "SELECT INSERT UPDATE(reason) UPDATE(cells) UPDATE(settled_at) UPDATE(settled_by) UPDATE(outcome)",
+            OWN_PARTNER,
+        ),
+    ),
     "usage_source": kept_apart(
-        provider=(APPEND, EVERY), partner=(APPEND, OWN_PARTNER), customer=(READ, OWN_PARTNER)
+        provider=("SELECT INSERT UPDATE(time_zone)", EVERY),
+        partner=("SELECT INSERT UPDATE(time_zone)", OWN_PARTNER),
+        customer=(READ, OWN_PARTNER),
     ),
+    "usage_sourceday": kept_apart(provider=(CHANGE, EVERY), partner=(CHANGE, OWN_PARTNER)),
 }
 KEPT_APART = sorted(table for table, declared in TABLES.items() if not declared.shared)
 FROZEN = [
@@ -145,6 +171,7 @@ THE_MARKING = "mark_late, which takes customer and partner from the closed cycle
 THE_ISSUING = "issue_invoices, which writes both"
 THE_TERMS = "issue_invoices, which takes the price book from the terms of the buyer"
 THE_IMPORT = "import_usage, which makes the delivery in the scope of its sender"
+THE_MENDING = "send_again, which takes source and customer from the partner's own"
 THE_PROVIDER = "import_portfolio; only the provider writes terms"
 REFERENCES = {
     "catalogue_bookprice.book_id": THE_PROVIDER,
@@ -161,12 +188,14 @@ REFERENCES = {
     "subscriptions_latechange.closed_id": THE_MARKING,
     "subscriptions_subscriptionline.subscription_id": THE_PORTFOLIO,
     "usage_conflict.delivery_id": THE_IMPORT,
+    "usage_customeralias.source_id": THE_MENDING,
     "usage_rowkeptaside.delivery_id": THE_IMPORT,
 }
 
 # A value that is unique over tenants tells whoever may enter it that another has it. So only these are.
 GIVEN_BY_PROVIDER = "given by the provider; no tenant enters one"
 UNIQUE = {
+    "accounts_apikey(prefix)": "made at random; nobody chooses one",
     "accounts_user(email)": "people are invited by the provider so far; an invitation must not tell",
     "catalogue_pricebook(ref)": GIVEN_BY_PROVIDER,
     "invoicing_invoice(number)": "counted by the database, in a series of the seller",
@@ -533,6 +562,7 @@ DIFFERENT = {
     "reconciliation_cycleresult": {"first_day": "first_day - 1000"},
     "subscriptions_closedcycle": {"first_day": "first_day - 1000"},
     "subscriptions_subscription": {"number": "number || 'x'"},
+    "usage_customeralias": {"name": "name || 'x'"},
 }
 # Written by the thousand; each has one door, which takes both ids from one customer.
 CHECKED_IN_THE_DOOR = {

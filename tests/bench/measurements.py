@@ -25,7 +25,7 @@ from apps.reconciliation.domain.ports import contacts_by_minute
 from apps.reconciliation.services import reconcile_customer
 from apps.subscriptions.services import import_portfolio
 from portal.demo.partner import make_customers, make_portfolio
-from tests.bench import reconciling
+from tests.bench import importing, reconciling, rest
 from tests.bench.timing import Measured, seconds
 from tests.conftest import NOW, SAMPLE, import_file
 from tests.oracle import World
@@ -111,4 +111,6 @@ MEASUREMENTS: dict[str, Callable[[], Measured]] = {
     "kernel_agents": kernel_agents,
     "page_customers": page_customers,
     **reconciling.MEASUREMENTS,
+    **importing.MEASUREMENTS,
+    **rest.MEASUREMENTS,
 }

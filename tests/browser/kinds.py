@@ -38,6 +38,18 @@ def send_empty_reason(page: Page) -> None:
     expect(page.get_by_text("This field is required.")).to_be_visible()
 
 
+def choose_a_file(page: Page) -> None:
+    page.get_by_label("Drop files here, or choose them").set_input_files(
+        {"name": "usage.csv", "mimeType": "text/csv", "buffer": b"record_id\n1\n"}
+    )
+    expect(page.get_by_text("usage.csv")).to_be_visible()
+
+
+def open_days_as_table(page: Page) -> None:
+    page.get_by_text("As a table").first.click()
+    expect(page.get_by_role("region", name="Agent sessions")).to_be_visible()
+
+
 def send_wrong_password(page: Page) -> None:
     page.get_by_label("Email").fill("nobody@customer.example")
     page.get_by_label("Password").fill("wrong-password")
@@ -76,6 +88,13 @@ KINDS = {
     "invoice-retail": Kind("/invoices/P-100-INV-000001/", ERIN, "Invoice P-100-INV-000001"),
     "draft": Kind("/invoices/draft/C-300/2024-07-09/", DANA, "Draft for Fjällbacka Rederi"),
     "draft-running": Kind("/invoices/draft/C-100/", BOB, "Draft for Kungsgatan Bank"),
+    "deliveries": Kind("/deliveries/", BOB, "Usage data", choose_a_file),
+    "deliveries-of-all": Kind("/deliveries/?state=done", DANA, "Usage data"),
+    "delivery": Kind("/deliveries/1/", DANA, "agent-sessions.csv"),
+    "sources": Kind("/sources/", DANA, "Usage data"),
+    "source": Kind("/sources/1/", BOB, "import", open_days_as_table),
+    "kept-aside": Kind("/kept-aside/", BOB, "Usage data"),
+    "conflicts": Kind("/conflicts/", BOB, "Usage data"),
     "runs": Kind("/runs/", DANA, "Reconciliation"),
     "unentitled-usage": Kind("/unentitled/", DANA, "Reconciliation"),
     "offers": Kind("/offers/", DANA, "Reconciliation"),

@@ -409,7 +409,7 @@ def test_the_api_refuses_what_is_no_cycle_or_no_day(
     client_of: Browser, erik: User, query: str, status: int
 ) -> None:
     answer = client_of(erik).get(API + query)
-    assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
 
 
 def test_without_digital_channels_there_is_no_tab_and_nothing_to_show(

@@ -454,7 +454,7 @@ def test_strangers_get_what_they_get_for_nothing_at_all(
         assert b"Kungsgatan" not in refused.content
         assert b"std-01" not in refused.content
         if address.startswith("/api/"):
-            assert refused.content == missing.content
+            assert refused.content.replace(b"C-100", b"C-199") == missing.content
 
 
 def test_a_customer_does_not_see_its_neighbours_proofs(client_of: Browser, alice: User) -> None:
@@ -468,7 +468,7 @@ def test_without_signing_in_there_is_none(client: Client, guide_example: Custome
     for address in (PROOF, BILLED):
         assert client.get(address).status_code == 302
     for address in (API_PROOF, API_BILLED):
-        assert client.get(address).status_code == 403
+        assert client.get(address).status_code == 401
 
 
 # What it costs

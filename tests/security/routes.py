@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,18 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
+from apps.accounts.models import ApiKey
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.invoicing.models import Invoice
 from apps.organisations.models import Customer
-from apps.reconciliation.models import Run
+from apps.reconciliation.models import ControlPaper, Run
+from apps.usage.models import Delivery, Source
 from tests.security.world import OPEN_CYCLE, Party, World
 
 # What stands in an address for a tenant's thing; all others are listed where they are used.
-OF_TENANTS = {"ref", "number"}
+OF_TENANTS = {"ref", "number", "prefix", "delivery_id", "source_id"}
+
+NO_ID = 888_888_888  # of nothing
 
 
 @dataclass(frozen=True)
@@ -77,22 +81,59 @@ def invoice_target(number: str) -> Target:
     return Target({"number": number}, {"number": number[:-6] + "888888"})
 
 
+def key_target(prefix: str) -> Target:
+    """Addresses about an API key."""
+    return Target({"prefix": prefix}, {"prefix": "8" * len(prefix)})
+
+
+def paper_target(ref: str, paper_id: int) -> Target:
+    """Addresses about a control total of a customer."""
+    return Target(
+        {"ref": ref, "paper_id": paper_id}, {"ref": customer_target(ref).missing["ref"], "paper_id": paper_id}
+    )
+
+
+def paper_targets(refs: Iterable[str]) -> list[Target]:
+    """Those of the control totals of customers, that the scope may see."""
+    found = ControlPaper.objects.filter(customer__ref__in=refs).values_list("customer__ref", "pk")
+    return [paper_target(*each) for each in found]
+
+
+def usage_targets(party: Party) -> list[Target]:
+    """A delivery of a partner whose file is kept, and a source; the scope sees them or not."""
+    delivery = Delivery.objects.filter(partner=party.partner).order_by("-stored_as", "pk").first()
+    source = Source.objects.filter(partner=party.partner).order_by("pk").first()
+    return [
+        Target({name: found.pk}, {name: NO_ID})
+        for name, found in (("delivery_id", delivery), ("source_id", source))
+        if found is not None
+    ]
+
+
 def targets_of(party: Party) -> list[Target]:
-    """All customers of a partner, and all invoices, wholesale ones too."""
+    """All customers of a partner, its API keys, and all invoices, wholesale ones too."""
     with scope(PROVIDER):
         numbers = Invoice.objects.filter(partner=party.partner).values_list("number", flat=True)
+        prefixes = ApiKey.objects.filter(partner=party.partner).values_list("prefix", flat=True)
         return [
             *(customer_target(customer.ref) for customer in party.customers),
+            *map(key_target, prefixes),
+            *paper_targets(customer.ref for customer in party.customers),
+            *usage_targets(party),
             *(invoice_target(number) for number in numbers),
         ]
 
 
 def targets_seen_by(reader: Scope, party: Party) -> list[Target]:
-    """The customers and invoices of the party that a scope may see."""
+    """The customers, invoices and API keys of the party that a scope may see."""
     with scope(reader):
+        prefixes: list[str] = []
+        if reader.role is not Role.CUSTOMER:
+            prefixes += ApiKey.objects.filter(partner=party.partner).values_list("prefix", flat=True)
         refs = list(Customer.objects.filter(partner=party.partner).values_list("ref", flat=True))
         numbers = list(Invoice.objects.filter(partner=party.partner).values_list("number", flat=True))
-    return [*map(customer_target, refs), *map(invoice_target, numbers)]
+        papers = [] if reader.role is Role.CUSTOMER else [*paper_targets(refs), *usage_targets(party)]
+    return [*map(customer_target, refs), *map(key_target, prefixes), *papers, *map(invoice_target, numbers)]
 
 
 # Pages and parts of the API about all customers together: for everybody but the provider they do not exist.
@@ -110,13 +151,46 @@ OF_THE_PROVIDER = (
     "subscriptions:offers",
 )
 
-ONLY_POSTED_TO = ("reconciliation:run-cancel", "reconciliation:run-retry")
+# Pages that no customer has.
+OF_PARTNERS = (
+    "api-docs",
+    "api:deliver",
+    "api:kept-aside",
+    "api:schema",
+    "api:source",
+    "invoicing:control",
+    "keys:",
+    "usage:format",
+    "usage:deliver",
+    "usage:source",
+    "usage:kept_aside",
+    "invoicing:conflict",
+)
+
+ONLY_POSTED_TO = (
+    "invoicing:control-again",
+    "keys:revoke",
+    "reconciliation:run-cancel",
+    "reconciliation:run-retry",
+    "usage:delivery-again",
+    "usage:format-delete",
+)
 # What stands in their addresses. (No run has this number for sure; whether it is there plays no part.)
-OF_NO_TENANT: dict[str, Any] = {"run_id": 1, "code": "A-FLEX-3-CC"}
+OF_NO_TENANT: dict[str, Any] = {
+    "run_id": 1,
+    "paper_id": 1,
+    "row_id": 1,
+    "kind": "agent-sessions",
+    "conflict_id": 1,
+    "code": "A-FLEX-3-CC",
+    "format_name": "webex-tasks",
+}
 
 # Addresses without anything of a tenant, and those that sign out or change the language.
 OF_NOBODY = ("account_", "set_language", "styleguide", "health")
 QUERIES = {
+    "api:usage": ("?customer=C-100",),
+    "usage:kept_aside_group": (),  # its address names rows; the page of all groups leads there
     "api:what-if": ("?cycle=2024-06-09&standard=5&ports=%2B3&surge=0",),
     "reconciliation:proof": ("", "?type=ivr-port", "?cycle=2024-06-09&day=2024-06-12&type=standard-named"),
     "api:proof": ("", "?cycle=2024-06-09&day=2024-06-12&usage_type=standard-named"),
@@ -147,6 +221,8 @@ def everything_seen_by(
         if route.name.startswith(OF_NOBODY) or route.name in ONLY_POSTED_TO:
             continue
         if route.name in OF_THE_PROVIDER and not is_provider:
+            continue
+        if route.name.startswith(OF_PARTNERS) and reader.role is Role.CUSTOMER:
             continue
         fitting = [values for values in targets if route.parameters <= values.keys()]
         for values in fitting[:at_most] if route.parameters else [{}]:

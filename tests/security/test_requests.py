@@ -12,11 +12,12 @@ from django.test import Client
 from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.models import Invoice
 from apps.subscriptions.models import SurgeChange
-from tests.security.routes import OF_NO_TENANT, Route, all_routes
+from tests.security.routes import OF_NO_TENANT, OF_TENANTS, Route, all_routes
 from tests.security.world import OPEN_CYCLE, World
 
 # What pages read from their addresses. A page that reads more says so here.
 LISTS = ("page", "sort", "q", "status")
+PAGES = ("cursor", "page_size")
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "api:customers": ("page", "page_size", "q", "partner", "status"),
     "api:daily-detail": ("cycle", "until", "family"),
@@ -27,14 +28,29 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     ),
     "api:customer-unentitled": ("page", "page_size"),
     "api:open-records": ("page", "page_size"),
-    "api:runs": ("page", "page_size"),
+    "api:runs": ("state", "started_from", "started_to", "started_by", *PAGES),
     "api:unentitled": ("page", "page_size"),
     "api:voice": ("cycle", "until"),
     "api:proof": ("cycle", "until", "day", "usage_type"),
     "api:billed-proof": ("cycle", "until"),
+    "api:usage": (
+        *("customer", "source", "agent_id", "contact_id", "sku", "open"),
+        *("started_from", "started_to", "occurred_from", "occurred_to", *PAGES),
+    ),
+    "api:stored-cycles": (
+        *("customer", "service", "closed", "first_day_from", "first_day_to", "overage", *PAGES),
+    ),
+    "api:stored-detail": ("customer", "cycle", "day_from", "day_to", "usage_type", "overage", *PAGES),
+    "api:deliveries": (
+        *("q", "state", "kind", "channel", "source", "customer", "arrived_from", "arrived_to", *PAGES),
+    ),
+    "api:kept-aside": ("delivery", "reason", "kind", "source", "settled", *PAGES),
     "dashboard:customers": (*LISTS, "partner"),
     "dashboard:customers-csv": (*LISTS, "partner"),
+    "invoicing:control": ("page",),
+    "invoicing:control-paper": ("rows",),
     "invoicing:draft": ("cycle",),
+    "keys:list": ("page",),
     "invoicing:list": (*LISTS, "customer", "kind", "period"),
     "invoicing:list-csv": ("q", "customer", "period"),
     "invoicing:pdf-state": ("tries",),
@@ -44,19 +60,28 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "reconciliation:proof": ("cycle", "subscription", "day", "type", "figure"),
     "reconciliation:billed-proof": ("cycle", "subscription"),
     "reconciliation:run": ("page",),
-    "reconciliation:runs": ("page",),
+    "reconciliation:runs": ("page", "state", "started_from", "started_to", "started_by"),
     "reconciliation:surge-preview": ("percentage",),
     "reconciliation:unentitled": ("page", "open-page"),
     "reconciliation:voice": ("page", "cycle", "subscription"),
     "reconciliation:voice-csv": ("cycle", "subscription"),
     "subscriptions:offer": ("page",),
+    "usage:deliveries": (
+        *("q", "state", "kind", "channel", "source", "customer"),
+        *("arrived_from", "arrived_to", "page"),
+    ),
+    "usage:source": ("until",),
+    "usage:sources": ("page",),
     "account_login": ("next",),
     "health": ("require",),
 }
 FOR_ANY = ["\x00", "é\u202e\U0001f600' OR 1=1 --" + "x" * 10_000]
 FOR_DAYS = ["0001-01-01", "9999-12-31", "2024-06-09T00:00"]
 FOR_NUMBERS = ["9" * 40, "-1"]
-DAYS = {"cycle", "until", "day", "period", "since"}
+DAYS = {
+    *("cycle", "until", "day", "period", "since", "day_from", "day_to", "started_from", "started_to"),
+    *("occurred_from", "occurred_to", "first_day_from", "first_day_to", "arrived_from", "arrived_to"),
+}
 NUMBERS = {"page", "open-page", "page_size", "percentage", "tries", "premium", "surge"}
 # Sent as bytes: arrays, what is no UTF-8, what is half encoded, and many of nothing.
 QUERIES = [
@@ -83,7 +108,17 @@ def values(world: World) -> dict[str, object]:
     with scope(world.people["bob"].scope):
         number = Invoice.objects.filter(seller="partner").values_list("number", flat=True)[0]
     days_and_types = {"first_day": OPEN_CYCLE, "usage_type": "standard-named"}
-    return {"ref": "C-100", "number": number, **days_and_types, **OF_NO_TENANT, "uidb36": "1", "key": "x"}
+    return {
+        "ref": "C-100",
+        "number": number,
+        **days_and_types,
+        **OF_NO_TENANT,
+        "prefix": "x",
+        "delivery_id": 1,
+        "source_id": 1,
+        "uidb36": "1",
+        "key": "x",
+    }
 
 
 def routes() -> list[Route]:
@@ -146,7 +181,8 @@ def test_no_name_in_an_address_is_an_error_of_the_server(
     browser = browser_of("bob")
     for route in routes():
         if route.is_of_tenants:
-            address = route.address({**values, "ref": "REF", "number": "REF"}).replace("REF", ref)
+            named = dict.fromkeys(OF_TENANTS - {"delivery_id", "source_id"}, "REF")  # numbers are no words
+            address = route.address({**values, **named}).replace("REF", ref)
             for method in ("get", "post") if ref.startswith("%") else ("get",):
                 assert finished(getattr(browser, method)(address)) in FINE, address[:80]
 

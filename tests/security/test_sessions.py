@@ -96,6 +96,9 @@ def test_every_post_needs_a_token(world: World, browser_of: Callable[..., Client
         "number": "x",
         **days_and_types,
         **OF_NO_TENANT,
+        "prefix": "x",
+        "delivery_id": 1,
+        "source_id": 1,
         "uidb36": "1",
         "key": "set-password",
     }
@@ -105,7 +108,7 @@ def test_every_post_needs_a_token(world: World, browser_of: Callable[..., Client
         for route in all_routes():
             for sent in headers:
                 answer = browser.post(route.address(values), headers=sent)
-                assert answer.status_code == 403, route.name
+                assert answer.status_code == (403 if name or not route.is_api else 401), route.name
     for method in ("put", "patch", "delete"):
         assert getattr(browser_of("dana", enforce_csrf_checks=True), method)("/invoices/").status_code == 403
 

@@ -16,16 +16,26 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.db import connection
 
-from apps.accounts.models import Role, User
+from apps.accounts.models import KeyScope, Role, User
+from apps.accounts.services import create_api_key
 from apps.core.tenancy import PROVIDER, Scope, scope
 from apps.core.tenancy import Role as DatabaseRole
+from apps.invoicing.control import Upload, take_paper
 from apps.invoicing.models import Invoice, InvoicePdf
 from apps.invoicing.services import issue_invoices
 from apps.organisations.models import Customer, Partner
 from apps.organisations.services import describe_organisation
 from apps.reconciliation.services import open_run, reconcile_customer
 from apps.subscriptions.services import change_surge, import_portfolio
-from apps.usage.services import import_usage
+from apps.usage.models import (
+    AgentLicence,
+    Channel,
+    CustomerAlias,
+    FormatDescription,
+    RememberedAnswer,
+    Source,
+)
+from apps.usage.services import import_usage, receive_file
 
 TODAY = date(2024, 8, 20)
 ISSUED_CYCLE, OPEN_CYCLE = date(2024, 6, 9), date(2024, 7, 9)
@@ -88,6 +98,19 @@ def build(folder: Path) -> World:
                 ):
                     _store_pdf(invoice)
             _usage(folder, party, customer, again=True)
+            with scope(PROVIDER):
+                take_paper(
+                    customer=customer,
+                    upload=Upload(f"{party.word}-totals.csv", b"day,peak\n2024-06-12,9\n"),
+                    today=TODAY,
+                    now=datetime(2024, 8, 20, tzinfo=UTC),
+                    by=people["dana"],
+                )
+    for party in (home, strange):
+        _waiting_file(folder, party)
+        _told_of_sources(party)
+    for name in ("dana", "bob", "charlie"):
+        _key(people[name])
     with scope(PROVIDER):
         open_run(today=TODAY)
     return World(home, strange, people)
@@ -191,6 +214,17 @@ def _people(home: Party, strange: Party) -> dict[str, User]:
     }
 
 
+def _key(user: User) -> None:
+    with scope(user.scope):
+        create_api_key(
+            partner=user.partner,
+            name=f"Exporter of {user.email}",
+            scopes=list(KeyScope),
+            by=user,
+            now=datetime(2024, 8, 20, tzinfo=UTC),
+        )
+
+
 def _usage(folder: Path, party: Party, customer: Customer, *, again: bool = False) -> None:
     """Four agents, two contacts and some messages that the partner sends.
 
@@ -223,6 +257,49 @@ def _usage(folder: Path, party: Party, customer: Customer, *, again: bool = Fals
             customer_ref=customer.ref,
             source=f"{party.word}-acd",
         )
+
+
+def _told_of_sources(party: Party) -> None:
+    """What a partner says of its sources: names, licences, a format; and an answer that is remembered."""
+    customer, word = party.customers[0], party.word
+    with scope(Scope(DatabaseRole.PARTNER, party.partner.pk)):
+        source = Source.objects.get(name=f"{word}-acd")
+        of_customer = {"partner_id": party.partner.pk, "customer": customer}
+        CustomerAlias.objects.create(**of_customer, source=source, name=f"{word}-alias")
+        AgentLicence.objects.create(
+            **of_customer, agent_id=f"{word}-agent", first_day=date(2024, 6, 1), premium=True
+        )
+        FormatDescription.objects.create(
+            partner=party.partner, name=f"{word}-format", text=f"# {word}", changed_by=f"bob@{word}.example"
+        )
+        RememberedAnswer.objects.create(
+            partner=party.partner,
+            sender=f"key {word}",
+            key=f"{word}-1",
+            request_sha256="0" * 64,
+            status=200,
+            body=word.encode(),
+        )
+
+
+def _waiting_file(folder: Path, party: Party) -> None:
+    """A file that no worker has read yet."""
+    path = folder / f"{party.word}-waiting.csv"
+    name = f"{party.word}-waiting"
+    path.write_text(
+        "record_id,agent_id,licence,started_at,ended_at\n"
+        f"{name},{name},standard,2024-07-12T08:00:00Z,2024-07-12T16:00:00Z\n"
+    )
+    receive_file(
+        path=path,
+        name=path.name,
+        kind="agent-sessions",
+        sender=Scope(DatabaseRole.PARTNER, party.partner.pk),
+        by=f"somebody@{party.word}.example",
+        channel=Channel.UPLOAD,
+        customer_ref=party.customers[0].ref,
+        source=f"{party.word}-acd",
+    )
 
 
 def _store_pdf(invoice: Invoice) -> None:

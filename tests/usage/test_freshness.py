@@ -339,7 +339,8 @@ def test_a_source_that_ended_long_ago_shows_its_last_days_and_leads_to_today(
     assert ": 10 records</span>" in page
     assert f"?until={today - 130 * ONE_DAY}" in page
     assert (
-        ": 10 records</span>" not in browser.get(f"/sources/{source.pk}/", {"until": today}).content.decode()
+        ": 10 records</span>"
+        not in browser.get(f"/sources/{source.pk}/", {"until": str(today)}).content.decode()
     )
     assert "None in these days" in browser.get("/sources/").content.decode()
 

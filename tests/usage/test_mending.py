@@ -324,6 +324,18 @@ def test_licences_and_skus_are_said_for_all_rows_that_call_them_so(
     assert Event.objects.get().sku == SMS
 
 
+def test_rows_that_lack_two_things_are_mended_one_after_the_other(
+    owner: Customer, ben: User, files: UsageFiles, seen: None
+) -> None:
+    deliver(files, row(1, of="KB-7", licence="PRM") + row(2, of="KB-7", licence="PRM"), sender(owner))
+    first = mend(CustomerMeant("C-3", remember=False), ben, owner)
+    assert (first.taken, first.lacking) == (0, {Fault.UNKNOWN_LICENCE: 2})
+    assert {kept.reason for kept in RowKeptAside.objects.all()} == {"unknown licence"}
+    assert mend(LicenceMeant(premium=True), ben, owner).outcomes == {Outcome.ACCEPTED: 2}
+    kept = Interval.objects.filter(customer_id=stored_customer("C-3").pk, premium=True)
+    assert sorted(each.record_id for each in kept) == ["r1", "r2"]
+
+
 def test_the_licence_of_an_agent_is_remembered_from_its_day_on(
     owner: Customer, ben: User, files: UsageFiles, seen: None
 ) -> None:

@@ -85,7 +85,7 @@ def send(client_of: Callable[[User], Client], django_capture_on_commit_callbacks
     def send(user: User, *files: SimpleUploadedFile, accept: str = "text/html", **fields: str) -> Any:
         with django_capture_on_commit_callbacks(execute=True):
             return client_of(user).post(
-                "/deliveries/", {**SESSIONS, **fields, "files": list(files)}, headers={"accept": accept}
+                "/deliveries/", {**SESSIONS, **fields, "file": list(files)}, headers={"accept": accept}
             )
 
     return send
@@ -237,7 +237,7 @@ def test_what_cannot_be_taken_is_said_in_a_line(
 
 
 def multipart(
-    client: Client, files: list[tuple[str, bytes]], *, cut: int = 0, field: str = "files", **extra: Any
+    client: Client, files: list[tuple[str, bytes]], *, cut: int = 0, field: str = "file", **extra: Any
 ) -> Any:
     """A form as bytes, perhaps without its end."""
     parts = [
@@ -325,7 +325,7 @@ def posted(client: Client, address: str, body: Unread, length: int, **headers: s
 
 
 def body_of(size: int) -> Unread:
-    start = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n'.encode()
+    start = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'.encode()
     return Unread(start + b"x" * size + f"\r\n--{BOUNDARY}--\r\n".encode())
 
 
@@ -564,6 +564,19 @@ def test_a_file_that_failed_is_downloaded_as_it_came(
     assert answer.headers["Content-Disposition"] == 'attachment; filename="sessions.csv"'
 
 
+def test_a_file_that_failed_and_is_gone_is_read_when_it_comes_again(
+    failed: Delivery, send: Send, bob: User, rung: list[int]
+) -> None:
+    path = stored_file(failed)
+    assert path is not None
+    path.unlink()
+    rung.clear()
+    send(bob, file(sessions("a", "b")))
+    assert rung == [failed.pk]
+    tasks.read_delivery(failed.pk)
+    assert (the_delivery().pk, the_delivery().accepted, the_delivery().failure) == (failed.pk, 2, "")
+
+
 def test_a_file_that_failed_is_kept_for_two_weeks(failed: Delivery, as_provider: None) -> None:
     path = stored_file(failed)
     assert path is not None
@@ -732,5 +745,5 @@ def test_a_worker_killed_in_the_middle_is_followed_by_another_and_each_row_count
 
 def test_the_handler_is_not_needed_where_no_request_is(rf: RequestFactory) -> None:
     """What Django makes of a request by itself, outside of the portal's middleware, takes no file either."""
-    request = rf.post("/deliveries/", {**SESSIONS, "files": file(sessions("a"))})
+    request = rf.post("/deliveries/", {**SESSIONS, "file": file(sessions("a"))})
     assert not request.FILES

@@ -22,6 +22,7 @@ from apps.organisations.models import Customer
 from apps.usage.drop_folder import DONE, FAILED, PROCESSING, DropFolder
 from apps.usage.management.commands import watch_drop
 from apps.usage.models import Channel, Delivery, Interval
+from apps.usage.services import import_usage
 from portal.embedded.places import REPOSITORY
 from tests.factories.commands import Shell, shell
 from tests.factories.portfolios import customer, enter, partner, portfolio
@@ -228,12 +229,10 @@ def test_a_folder_that_is_none_is_refused(shell: Shell, tmp_path: Path) -> None:
 def test_an_error_of_the_portal_fails_the_file_and_stops_no_other(
     shell: Shell, drop: Path, guide_example: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    importing = watch_drop.import_usage
-
     def breaks(**said: Any) -> Any:
         if said["path"].name == "a.csv":
             raise ZeroDivisionError("of all things")
-        return importing(**said)
+        return import_usage(**said)
 
     monkeypatch.setattr(watch_drop, "import_usage", breaks)
     for name in ("a", "b"):

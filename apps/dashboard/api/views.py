@@ -10,7 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.models import User
+from apps.accounts.keys import KeyHolder
+from apps.accounts.models import KeyScope, User
+from apps.core.described import NUMBERED, described, filters_of
+from apps.dashboard.api.shapes import CUSTOMER_PAGE
 from apps.dashboard.filters import CustomersFilter
 from apps.dashboard.selectors import worklist
 from apps.organisations.models import Customer
@@ -20,12 +23,22 @@ from apps.reconciliation.api.pagination import Pages
 class CustomerListView(APIView):
     """``GET /api/v1/customers/``: the customers that the reader may see, by reference."""
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(
+        CUSTOMER_PAGE,
+        tag="customers",
+        name="customers_list",
+        parameters=[*filters_of(CustomersFilter), *NUMBERED],
+        refuses=(400, 404),
+    )
     def get(self, request: Request) -> Response:
-        assert isinstance(request.user, User)
+        caller: object = request.user
+        assert isinstance(caller, User | KeyHolder)
         filters = CustomersFilter(
             request.query_params,
             queryset=worklist(today=timezone.now().date()).order_by("ref"),
-            by_partner=request.user.is_provider,
+            by_partner=caller.is_provider,
         )
         if not filters.is_valid():
             raise ValidationError(filters.errors)

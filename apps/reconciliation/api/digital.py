@@ -10,9 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.models import KeyScope
 from apps.catalogue.domain.kinds import Service
+from apps.core.described import described
 from apps.organisations.guards import visible_customer
 from apps.organisations.models import Customer
+from apps.reconciliation.api.shapes import CYCLE_PARAMETER, DIGITAL, UNTIL_PARAMETER
 from apps.reconciliation.api.views import as_cycle, read_day
 from apps.reconciliation.digital import get_digital_figures, offered_digital_cycles
 from apps.reconciliation.digital_export import digital_json, digital_records
@@ -26,6 +29,15 @@ class DigitalView(APIView):
     Without ``cycle``: the newest with usage. ``until`` is the last complete day to use.
     """
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(
+        DIGITAL,
+        tag="customers",
+        name="customers_digital",
+        parameters=[CYCLE_PARAMETER, UNTIL_PARAMETER],
+        refuses=(400, 404, 409),
+    )
     def get(self, request: Request, ref: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
         first_day, until = read_day(request, "cycle"), read_day(request, "until")

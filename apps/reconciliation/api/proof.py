@@ -14,9 +14,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.models import KeyScope
 from apps.catalogue.domain.kinds import UsageType
+from apps.core.described import described, query
 from apps.organisations.guards import visible_customer
 from apps.organisations.models import Customer
+from apps.reconciliation.api.shapes import (
+    BILLED_PROOF,
+    CYCLE_PARAMETER,
+    DAY,
+    PROOF,
+    TYPE_IN_ADDRESS,
+    TYPE_PARAMETER,
+    UNTIL_PARAMETER,
+)
 from apps.reconciliation.api.views import as_cycle, chosen_cycle, read_day
 from apps.reconciliation.detail_export import OVERAGE_PEAK
 from apps.reconciliation.domain.proof import BilledProof, CellProof, Difference, Ground
@@ -37,6 +48,20 @@ class ProofView(APIView):
     Without ``cycle``: the newest with usage; without ``day``: the last one used; without ``usage_type``: the first row.
     """
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(
+        PROOF,
+        tag="customers",
+        name="customers_proof",
+        parameters=[
+            CYCLE_PARAMETER,
+            query("day", "The day; when left out, the last one used.", of=DAY),
+            TYPE_PARAMETER,
+            UNTIL_PARAMETER,
+        ],
+        refuses=(400, 404, 409),
+    )
     def get(self, request: Request, ref: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
         first_day, day, until = (read_day(request, name) for name in ("cycle", "day", "until"))
@@ -49,6 +74,15 @@ class ProofView(APIView):
 class BilledProofView(APIView):
     """``GET /api/v1/customers/<ref>/billed/<usage type>/proof/?cycle=&until=``: what a cycle bills, and its day."""
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(
+        BILLED_PROOF,
+        tag="customers",
+        name="customers_billed_proof",
+        parameters=[TYPE_IN_ADDRESS, CYCLE_PARAMETER, UNTIL_PARAMETER],
+        refuses=(400, 404, 409),
+    )
     def get(self, request: Request, ref: str, usage_type: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
         first_day, until = read_day(request, "cycle"), read_day(request, "until")

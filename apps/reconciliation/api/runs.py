@@ -1,4 +1,4 @@
-"""The API of runs, for the provider alone. Read only."""
+"""The API of runs, for the provider and its keys alone. Read only."""
 
 from __future__ import annotations
 
@@ -7,33 +7,51 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.guards import provider_only
-from apps.reconciliation.api.pagination import Pages
+from apps.accounts.guards import provider_or_its_key_only
+from apps.accounts.models import KeyScope
+from apps.core.described import KEYSET, described, filters_of
+from apps.core.keyset import Keyset
+from apps.reconciliation.api.shapes import RUN_DETAIL, RUN_PAGE
+from apps.reconciliation.filters import RunFilter
 from apps.reconciliation.models import Run
 from apps.reconciliation.runs import Progress, get_progress, list_progress, parked_customers
 
 
 class RunListView(APIView):
-    """``GET /api/v1/runs/``: newest first, each with its counts in and out."""
+    """``GET /api/v1/runs/``: newest first, each with its counts in and out; with the filters of the page."""
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(
+        RUN_PAGE,
+        tag="runs",
+        name="runs_list",
+        parameters=[*filters_of(RunFilter), *KEYSET],
+        refuses=(400, 404),
+    )
     def get(self, request: Request) -> Response:
-        provider_only(request.user)
-        pages = Pages()
-        found: list[Run] = pages.paginate_queryset(Run.objects.all(), request, view=self) or []
-        return pages.get_paginated_response(
-            [as_run(progress) for progress in list_progress(found, now=timezone.now())]
-        )
+        provider_or_its_key_only(request.user)
+        keyset = Keyset(request, {"-id": int})
+        filters = RunFilter(request.query_params, queryset=Run.objects.all())
+        if not filters.is_valid():
+            raise ValidationError(filters.errors)
+        found = list_progress(keyset.take(filters.qs), now=timezone.now())
+        return keyset.response([as_run(progress) for progress in found])
 
 
 class RunDetailView(APIView):
     """``GET /api/v1/runs/<id>/``: one run, with the customers that it has parked and why."""
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(RUN_DETAIL, tag="runs", name="runs_read", refuses=(404,))
     def get(self, request: Request, run_id: int) -> Response:
-        provider_only(request.user)
+        provider_or_its_key_only(request.user)
         run = get_object_or_404(Run, pk=run_id)
         parked = [{"customer": each["ref"], "reason": each["reason"]} for each in parked_customers(run)]
         return Response({**as_run(get_progress(run, now=timezone.now())), "parked": parked})

@@ -10,10 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.guards import provider_only
+from apps.accounts.guards import provider_or_its_key_only
+from apps.accounts.models import KeyScope
+from apps.core.described import NUMBERED, described
 from apps.core.domain.periods import ONE_DAY
 from apps.organisations.guards import visible_customer
 from apps.reconciliation.api.pagination import Pages
+from apps.reconciliation.api.shapes import OPEN_RECORDS, UNENTITLED, UNENTITLED_DAYS
 from apps.reconciliation.unentitled import list_unentitled_days, list_unentitled_use, open_too_long
 from apps.usage.domain.records import KINDS_OF_FILE, Kind
 
@@ -27,6 +30,15 @@ def _yesterday() -> date:
 class CustomerUnentitledView(APIView):
     """``GET /api/v1/customers/<ref>/unentitled/``: days without a subscription and their kinds of records (R10)."""
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(
+        UNENTITLED_DAYS,
+        tag="customers",
+        name="customers_unentitled",
+        parameters=NUMBERED,
+        refuses=(404,),
+    )
     def get(self, request: Request, ref: str) -> Response:
         found = list_unentitled_days(visible_customer(ref), until=_yesterday())
         pages = Pages()
@@ -42,8 +54,11 @@ class CustomerUnentitledView(APIView):
 class UnentitledListView(APIView):
     """``GET /api/v1/unentitled/``: the same of all customers, a line for each and kind. The provider's alone."""
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(UNENTITLED, tag="runs", name="unentitled_list", parameters=NUMBERED, refuses=(404,))
     def get(self, request: Request) -> Response:
-        provider_only(request.user)
+        provider_or_its_key_only(request.user)
         found = list_unentitled_use(until=_yesterday())
         pages = Pages()
         page = pages.paginate_queryset(found, request, view=self) or []
@@ -65,8 +80,11 @@ class UnentitledListView(APIView):
 class OpenRecordListView(APIView):
     """``GET /api/v1/open-records/``: records that should have ended long ago, oldest first. The provider's alone."""
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(OPEN_RECORDS, tag="runs", name="open_records_list", parameters=NUMBERED, refuses=(404,))
     def get(self, request: Request) -> Response:
-        provider_only(request.user)
+        provider_or_its_key_only(request.user)
         pages = Pages()
         found: list[Any] = (
             pages.paginate_queryset(open_too_long(until=_yesterday()), request, view=self) or []

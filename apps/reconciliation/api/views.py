@@ -12,9 +12,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.models import KeyScope
 from apps.catalogue.domain.kinds import Service
+from apps.core.described import described
 from apps.organisations.guards import visible_customer
 from apps.organisations.models import Customer
+from apps.reconciliation.api.shapes import (
+    CYCLE_LIST,
+    CYCLE_PARAMETER,
+    DAILY_DETAIL,
+    FAMILY_PARAMETER,
+    UNTIL_PARAMETER,
+)
 from apps.reconciliation.detail_export import detail_json, detail_records
 from apps.reconciliation.domain.detail import Family
 from apps.reconciliation.selectors import (
@@ -31,6 +40,9 @@ from apps.subscriptions.selectors import list_closed_cycles
 class CycleListView(APIView):
     """``GET /api/v1/customers/<ref>/cycles/``: those of the availability window (R10), newest first."""
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(CYCLE_LIST, tag="customers", name="customers_cycles", refuses=(404,))
     def get(self, request: Request, ref: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
         closed = {cycle.first for cycle in list_closed_cycles(customer, Service.CONTACT_CENTRE)}
@@ -68,6 +80,15 @@ class DailyDetailView(APIView):
     Without ``cycle``: the newest with usage. ``until`` is the last complete day to use.
     """
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(
+        DAILY_DETAIL,
+        tag="customers",
+        name="customers_daily_detail",
+        parameters=[CYCLE_PARAMETER, UNTIL_PARAMETER, FAMILY_PARAMETER],
+        refuses=(400, 404, 409),
+    )
     def get(self, request: Request, ref: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
         first_day, until = read_day(request, "cycle"), read_day(request, "until")

@@ -7,7 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.models import KeyScope
+from apps.core.described import described
 from apps.organisations.guards import visible_customer
+from apps.reconciliation.api.shapes import CYCLE_PARAMETER, UNTIL_PARAMETER, VOICE
 from apps.reconciliation.api.views import as_cycle, chosen_cycle, read_day
 from apps.reconciliation.voice import get_voice
 from apps.reconciliation.voice_export import voice_json
@@ -19,6 +22,15 @@ class VoiceView(APIView):
     Without ``cycle``: the newest with usage. ``until`` is the last complete day to use.
     """
 
+    key_scope = KeyScope.USAGE_READ
+
+    @described(
+        VOICE,
+        tag="customers",
+        name="customers_voice",
+        parameters=[CYCLE_PARAMETER, UNTIL_PARAMETER],
+        refuses=(400, 404, 409),
+    )
     def get(self, request: Request, ref: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
         first_day, until = read_day(request, "cycle"), read_day(request, "until")

@@ -1,5 +1,6 @@
 """The doors for changes of results: recalculating customers, and runs over all that is stale."""
 
+from apps.reconciliation.services.control import ReadPaper, keep_comparison
 from apps.reconciliation.services.recalculation import Recalculated, reconcile_customer, reconcile_customers
 from apps.reconciliation.services.runs import (
     NothingToDo,
@@ -17,10 +18,12 @@ from apps.reconciliation.services.verifying import record_failed_verification, r
 
 __all__ = [
     "NothingToDo",
+    "ReadPaper",
     "Recalculated",
     "RunOver",
     "cancel_run",
     "finish_run",
+    "keep_comparison",
     "list_tasks",
     "open_run",
     "park_item",

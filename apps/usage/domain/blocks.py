@@ -150,7 +150,7 @@ def block_of_records(
                     values[index] = None
             kinds = (kinds & _PLAIN) | {type(None)}
         if kinds == {str}:
-            columns[name] = [value.strip() for value in values]
+            columns[name] = [str(value).strip() for value in values]
         else:
             columns[name] = [_text(value) for value in values]
         if plain:

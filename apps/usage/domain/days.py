@@ -15,6 +15,8 @@ _MOMENT = timedelta(microseconds=1)
 DAY = 86_400_000_000
 _EPOCH = date(1970, 1, 1)
 
+_MOST_DAYS = 10_000_000
+
 Int64s = NDArray[np.int64]
 
 
@@ -45,7 +47,7 @@ def days_changed_of(owners: Int64s, start: Int64s, end: Int64s) -> dict[int, lis
     """The same for records of several owners, as columns of microseconds since 1970; shapes ``(n,)``. By owner."""
     first = start // DAY
     last = np.where(end > start, end - 1, start) // DAY + 1
-    order = np.lexsort((first, owners))
+    order = np.argsort(owners * _MOST_DAYS + first, kind="stable")
     owners, first, last = owners[order], first[order], last[order]
     # How far the days of an owner reach up to each record; the owners are kept apart by more days than there are.
     apart = np.cumsum(np.concatenate([[0], owners[1:] != owners[:-1]])) * (last.max() - first.min() + 2)

@@ -36,7 +36,7 @@ class OpenedFile(Protocol):
     ``names`` are those of its columns; where there is no header, those that the first records have.
     """
 
-    names: Sequence[str]
+    names: tuple[str, ...]
     has_header: bool
 
     def rows(self, wanted: Sequence[str], *, plain: bool) -> Iterator[Block]:

@@ -52,7 +52,8 @@ def usual_interval(arrivals: Iterable[datetime]) -> timedelta | None:
     deliveries = list(_deliveries(arrivals))[-LOOKED_AT:]
     if len(deliveries) < ENOUGH:
         return None
-    return median(later - earlier for earlier, later in pairwise(deliveries))
+    seconds = median((later - earlier).total_seconds() for earlier, later in pairwise(deliveries))
+    return timedelta(seconds=seconds)
 
 
 def _deliveries(arrivals: Iterable[datetime]) -> Iterator[datetime]:

@@ -80,6 +80,7 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
+                        "partner_id",
                         "source_id",
                         "kind",
                         "day",
@@ -309,7 +310,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="customeralias",
-            constraint=models.UniqueConstraint(fields=("source", "name"), name="usage_one_customer_an_alias"),
+            constraint=models.UniqueConstraint(
+                fields=("partner", "source", "name"), name="usage_one_customer_an_alias"
+            ),
         ),
         migrations.AddConstraint(
             model_name="formatdescription",
@@ -343,7 +346,9 @@ class Migration(migrations.Migration):
             "usage_source",
             may={"provider": "UPDATE (time_zone)", "partner": "UPDATE (time_zone)"},
         ),
-        share("usage_rowkeptaside", may={"partner": "UPDATE (settled_at, settled_by, outcome)"}),
+        share(
+            "usage_rowkeptaside", may={"partner": "UPDATE (settled_at, settled_by, outcome, reason, cells)"}
+        ),
         # A partner decides about the records of its own customers, as long as no cycle is closed on them.
         share("usage_interval", may={"partner": "UPDATE (actor, premium, started_at)"}),
         share("usage_event", may={"partner": "UPDATE (sku, quantity, occurred_at)"}),

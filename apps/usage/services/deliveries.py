@@ -25,6 +25,7 @@ from apps.usage.services.importing import (
     LEASE,
     check_source,
     open_file,
+    own_partner,
     read_on,
     recognise_file,
 )
@@ -47,7 +48,8 @@ def receive_file(
 ) -> Delivery:
     """Take a file over for a worker to read: it is moved below the folder of files.
 
-    ``kind`` may be left out where the format tells it. A content that came before is its delivery of then, untouched.
+    ``kind`` may be left out where the format tells it. A content that came before is its delivery of then, untouched;
+    but one that was never read to its end, and whose file is no longer kept, waits again with this one.
 
     Raises:
         UsageRefused: it is no file of that kind, or none at all; it stays where it is.
@@ -65,7 +67,7 @@ def receive_file(
     target = Path(settings.MEDIA_ROOT) / stored_as
     with scope(sender):
         delivery, is_new = Delivery.objects.get_or_create(
-            partner_id=sender.partner,
+            partner=own_partner(sender),
             customer_ref=customer_ref,
             kind=format_.described.kind,
             source_name=source,
@@ -80,12 +82,24 @@ def receive_file(
                 "stored_as": stored_as,
             },
         )
+        if not is_new and _lacks_its_file(delivery):
+            delivery.state, delivery.failure, delivery.stored_as = DeliveryState.WAITING, "", stored_as
+            delivery.finished_at = delivery.leased_until = None
+            delivery.save(update_fields=["state", "failure", "stored_as", "finished_at", "leased_until"])
+            is_new = True
         if is_new:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             shutil.move(path, target)
         else:
             path.unlink()
     return delivery
+
+
+def _lacks_its_file(delivery: Delivery) -> bool:
+    """It is still to be read, or failed, and there is nothing to read it from."""
+    if delivery.state == DeliveryState.DONE:
+        return False
+    return not delivery.stored_as or not (Path(settings.MEDIA_ROOT) / delivery.stored_as).is_file()
 
 
 def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:

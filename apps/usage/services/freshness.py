@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.core.bulk import array_cursor, bigints, integers, moments
+from apps.core.bulk import BigInts, Ints, Moments, array_cursor
 from apps.usage.domain.days import DAY
 from apps.usage.domain.moments import STILL_OPEN
 from apps.usage.services.storing import Arriving
@@ -39,15 +39,15 @@ def count_days(arriving: Arriving, *, added: NDArray[np.bool_], completed: NDArr
             FROM unnest(%(sources)s::int[], %(partners)s::int[], %(days)s::int[], %(records)s::bigint[],
                         %(until)s::timestamptz[]) AS counted (source_id, partner_id, day, records, until)
             ORDER BY source_id, day
-            ON CONFLICT (source_id, kind, day) DO UPDATE
+            ON CONFLICT (partner_id, source_id, kind, day) DO UPDATE
             SET records = known.records + excluded.records, until = greatest(known.until, excluded.until)
             """,
             {
                 "kind": int(arriving.kind),
-                "sources": integers(arriving.source_ids[first]),
-                "partners": integers(arriving.partner_ids[first]),
-                "days": integers(start[first] // DAY),
-                "records": bigints(np.bincount(of_record, weights=counted).astype(np.int64)),
-                "until": moments(latest),
+                "sources": Ints(arriving.source_ids[first]),
+                "partners": Ints(arriving.partner_ids[first]),
+                "days": Ints(start[first] // DAY),
+                "records": BigInts(np.bincount(of_record, weights=counted).astype(np.int64)),
+                "until": Moments(latest),
             },
         )

@@ -17,11 +17,12 @@ from apps.catalogue.domain.kinds import SkuKind
 from apps.catalogue.models import Sku
 from apps.core.ahead import ahead
 from apps.core.problems import Refusal
-from apps.core.tenancy import Scope, scope
+from apps.core.tenancy import Role, Scope, scope
+from apps.organisations.models import Partner
 from apps.organisations.selectors import get_customer
 from apps.usage.contexts import open_context, with_known_ends, zone_of
 from apps.usage.domain.blocks import Block, block_of_records, gather
-from apps.usage.domain.columns import Reading
+from apps.usage.domain.columns import Columns, Reading, read_columns
 from apps.usage.domain.contents import UnreadableFileError
 from apps.usage.domain.files import OpenedFile, open_usage_file
 from apps.usage.domain.formats import Format, FormatError, UnknownFormatError, choose, own_format
@@ -97,10 +98,16 @@ class Opened:
     reading: Reading
     unknown_columns: Sequence[str]
 
-    def blocks(self) -> Iterator[Block]:
-        """All rows in the portal's columns."""
+    def blocks(self, *, skip: int = 0) -> Iterator[tuple[Block, Columns]]:
+        """The rows behind the first ``skip`` in the portal's columns, and what they say; read ahead."""
         rows = self.file.rows(self.format.wanted, plain=self.format.is_own)
-        return translate(rows, self.format, self.context)
+        blocks = gather(translate(rows, self.format, self.context), size=ROWS_AT_ONCE, skip=skip)
+        return ahead((block, read_columns(block, self.reading)) for block in blocks)
+
+    def settle(self, desk: Desk, block: Block, columns: Columns | None) -> Settled:
+        """Settle rows, of which those that only the database can tell are told first. Runs in the sender's scope."""
+        told = with_known_ends(block, self.context, source=desk.delivery.source_name)
+        return desk.settle(told, columns if told is block else None)
 
 
 def import_usage(
@@ -135,7 +142,7 @@ def import_usage(
                 get_customer(customer_ref)
             opened = open_file(raw, size, path.name, kind, format_name, customer_ref, source, now=now)
             delivery, _created = Delivery.objects.get_or_create(
-                partner_id=sender.partner,
+                partner=own_partner(sender),
                 customer_ref=customer_ref,
                 kind=opened.reading.described.kind,
                 source_name=source,
@@ -165,6 +172,11 @@ def check_source(source: str) -> None:
     """
     if not source.strip() or len(source) > 64:
         raise UsageRefused(_("The name of a source has 1 to 64 characters."))
+
+
+def own_partner(sender: Scope) -> Partner | None:
+    """The partner in whose scope this runs; it sees but itself. None for the provider."""
+    return Partner.objects.get() if sender.role is Role.PARTNER else None
 
 
 def described_kind(kind: str) -> KindOfFile:
@@ -288,14 +300,13 @@ def read_on(
     imported = UsageImported(unknown_columns=opened.unknown_columns)
     desk = Desk(delivery, opened.reading)
     at = delivery.rows
-    for whole in ahead(gather(opened.blocks(), size=ROWS_AT_ONCE, skip=at)):
+    for whole, columns in opened.blocks(skip=at):
         with scope(sender):
             locked = Delivery.objects.select_for_update().get(pk=delivery.pk)
             block = whole.part(locked.rows - at, len(whole)) if locked.rows > at else whole
             at += len(whole)
             if len(block):
-                block = with_known_ends(block, opened.context, source=delivery.source_name)
-                settled = desk.settle(block)
+                settled = opened.settle(desk, block, columns if block is whole else None)
                 imported.add(settled)
                 _note(locked, settled, rows=len(block), bytes_read=raw.tell())
         progress(imported)
@@ -347,10 +358,9 @@ def _read_once_more(
     desk = Desk(delivery, opened.reading)
     with scope(sender):
         aside = set(delivery.rows_kept_aside.filter(settled_at=None).values_list("line_number", flat=True))
-    for block in ahead(gather(opened.blocks(), size=ROWS_AT_ONCE)):
+    for block, columns in opened.blocks():
         with scope(sender):
-            block = with_known_ends(block, opened.context, source=delivery.source_name)
-            settled = desk.settle(block)
+            settled = opened.settle(desk, block, columns)
             imported.add(settled)
             _settle_rows_aside(delivery, block, settled, aside)
         progress(imported)
@@ -399,7 +409,7 @@ def take_records(
     is_new = False
     if delivery is None:
         delivery, is_new = Delivery.objects.get_or_create(
-            partner_id=sender.partner,
+            partner=own_partner(sender),
             customer_ref=customer_ref,
             kind=described.kind,
             source_name=source,

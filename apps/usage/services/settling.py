@@ -59,17 +59,15 @@ class Desk:
         self._expects_new = True
         self._owners: dict[str, Owner] = {}
 
-    def settle(self, block: Block) -> Settled:
-        """Store what is new, complete what was open, keep aside what contradicts or is no record."""
+    def settle(self, block: Block, columns: Columns | None = None) -> Settled:
+        """Store what is new, complete what was open, keep aside what contradicts or is no record.
+
+        ``columns`` are those of the block, where somebody has read them already.
+        """
         named = customers_of(block, self.reading)
         readable = (name for row, name in enumerate(named) if row not in block.broken)
         customers = self._customers(set(readable if block.broken else named))
-        return self.settle_columns(block, read_columns(block, self.reading), named, customers)
-
-    def settle_columns(
-        self, block: Block, columns: Columns, named: Sequence[str], customers: dict[str, Owner]
-    ) -> Settled:
-        """As ``settle``, of rows whose columns were read already."""
+        columns = columns or read_columns(block, self.reading)
         faults = self._faults(block, columns, named, customers)
         outcomes = np.full(len(block), REJECTED, np.int8)
         good = np.ones(len(block), np.bool_)
@@ -132,6 +130,7 @@ class Desk:
             self.reading.described.kind,
             columns,
             rows,
+            storing.pick(columns.record_ids, rows),
             np.array([owner.customer_id for owner in owners])[of_row],
             np.array([owner.partner_id for owner in owners])[of_row],
             np.array([sources[owner.partner_id] for owner in owners])[of_row],
@@ -150,7 +149,7 @@ class Desk:
         """The outcome of each record; what is new is stored."""
         outcomes = np.full(len(arriving), DUPLICATE, np.int8)
         first = _first_of_each(arriving)
-        firsts = arriving.chosen(first)
+        firsts = arriving if len(first) == len(arriving) else arriving.chosen(first)
         different: list[NDArray[np.int64]] = []
         if self._expects_new and _inserted(firsts):
             outcomes[first] = ACCEPTED
@@ -169,7 +168,7 @@ class Desk:
             different.append(again[storing.compare(arriving.chosen(again))[1]])
         places = np.sort(np.concatenate(different)) if different else np.empty(0, np.int64)
         completed = self._meet_different(arriving, places, outcomes, block) if len(places) else places
-        mark_changed(arriving.chosen(added), cause=StaleCause.ADDED)
+        mark_changed(arriving if added.all() else arriving.chosen(added), cause=StaleCause.ADDED)
         mark_changed(arriving.chosen(completed), cause=StaleCause.REPLACED)
         count_days(arriving, added=added, completed=completed)
         return outcomes

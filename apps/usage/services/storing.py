@@ -6,8 +6,9 @@ and to clear, so a call with a thousand records costs what a thousand records co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from psycopg.errors import UniqueViolation
 from psycopg.sql import SQL, Composed, Literal
 
-from apps.core.bulk import Array, array_cursor, bigints, integers, moments, smallints
+from apps.core.bulk import Array, BigInts, Ints, Moments, SmallInts, array_cursor
 from apps.usage.domain.columns import NO_LICENCE, Columns
 from apps.usage.domain.records import Content, Kind
 
@@ -29,6 +30,7 @@ class Arriving:
     kind: Kind
     columns: Columns
     rows: Indices
+    record_ids: Sequence[str]
     customer_ids: NDArray[np.int64]
     partner_ids: NDArray[np.int64]
     source_ids: NDArray[np.int64]
@@ -42,23 +44,23 @@ class Arriving:
             self.kind,
             self.columns,
             self.rows[places],
+            pick(self.columns.record_ids, self.rows[places]),
             self.customer_ids[places],
             self.partner_ids[places],
             self.source_ids[places],
         )
 
-    def texts(self, column: Sequence[str]) -> list[str]:
-        """A column's texts of these records."""
-        return [column[row] for row in self.rows.tolist()]
-
-    @property
-    def record_ids(self) -> list[str]:
-        """What identifies each of them within customer and source."""
-        return self.texts(self.columns.record_ids)
-
     def identities(self) -> list[tuple[int, str]]:
         """Customer and record id of each: of a customer's partner there is one source only."""
         return list(zip(self.customer_ids.tolist(), self.record_ids, strict=True))
+
+
+def pick(column: Sequence[str], rows: Indices) -> Sequence[str]:
+    """The texts at ``rows``, in their order."""
+    if len(rows) < 2:
+        return [column[row] for row in rows.tolist()]
+    texts: tuple[str, ...] = itemgetter(*rows.tolist())(column)
+    return texts
 
 
 @dataclass(frozen=True)
@@ -175,32 +177,30 @@ class _Sent:
         return SQL(way).format(SQL(self.name), SQL(self.type_name))
 
 
-def _numbers(
-    name: str, type_name: str, values: NDArray[Any], as_array: Callable[[NDArray[Any]], Array]
-) -> _Sent:
+def _numbers(name: str, type_name: str, values: NDArray[Any], array: type[Array]) -> _Sent:
     if (values == values[0]).all():
         return _Sent(name, type_name, int(values[0]), False)
-    return _Sent(name, type_name, as_array(values), True)
+    return _Sent(name, type_name, array(values), True)
 
 
-def _texts(name: str, column: list[str]) -> _Sent:
+def _texts(name: str, column: Sequence[str]) -> _Sent:
     """A text with a line break inside needs a list."""
     joined = "\n".join(column)
-    return _Sent(name, "text", joined if joined.count("\n") < len(column) else column, True)
+    return _Sent(name, "text", joined if joined.count("\n") < len(column) else list(column), True)
 
 
 def _columns(arriving: Arriving) -> list[_Sent]:
     columns, rows = arriving.columns, arriving.rows
     return [
         _texts("record_id", arriving.record_ids),
-        _texts("actor", arriving.texts(columns.actors)),
-        _Sent("started_at", "timestamptz", moments(columns.start[rows]), True),
-        _Sent("until", "timestamptz", moments(columns.end[rows]), True),
-        _numbers("customer_id", "int", arriving.customer_ids, integers),
-        _numbers("partner_id", "int", arriving.partner_ids, integers),
-        _numbers("source_id", "int", arriving.source_ids, integers),
-        _numbers("licence", "smallint", columns.premium[rows], smallints),
-        _numbers("quantity", "bigint", columns.quantity[rows], bigints),
+        _texts("actor", pick(columns.actors, rows)),
+        _Sent("started_at", "timestamptz", Moments(columns.start[rows]), True),
+        _Sent("until", "timestamptz", Moments(columns.end[rows]), True),
+        _numbers("customer_id", "int", arriving.customer_ids, Ints),
+        _numbers("partner_id", "int", arriving.partner_ids, Ints),
+        _numbers("source_id", "int", arriving.source_ids, Ints),
+        _numbers("licence", "smallint", columns.premium[rows], SmallInts),
+        _numbers("quantity", "bigint", columns.quantity[rows], BigInts),
     ]
 
 

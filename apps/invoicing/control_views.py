@@ -1,0 +1,218 @@
+"""Control totals: a vendor's own figures or invoice lines beside ours, for the customer's partner and the provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views import View
+
+from apps.accounts.guards import not_for_customers
+from apps.accounts.models import User
+from apps.core.formatting import moment
+from apps.core.problems import Refusal
+from apps.invoicing.control import Upload, compare_again, take_paper
+from apps.invoicing.control_export import control_csv
+from apps.invoicing.control_forms import ControlForm
+from apps.invoicing.control_tables import (
+    PAPERS_A_PAGE,
+    ControlLineTable,
+    ControlPaperTable,
+    ControlRowTable,
+)
+from apps.invoicing.control_words import causes_of, reasons, verdict
+from apps.organisations.guards import visible_customer
+from apps.organisations.models import Customer
+from apps.reconciliation.control import list_paper_cycles
+from apps.reconciliation.control_causes import long_reason
+from apps.reconciliation.control_words import about_name, certainty_name, grouped, notes
+from apps.reconciliation.domain.control_papers import is_storable
+from apps.reconciliation.models import ControlPaper
+from apps.reconciliation.proof_addresses import ProofAddresses
+
+MOST_REASONS, MOST_CAUSES = 12, 4
+
+
+def _staff(request: HttpRequest) -> User:
+    """Who asks, of the partner or the provider; for a customer's users the pages do not exist."""
+    user = not_for_customers(request.user)
+    assert isinstance(user, User)  # pages are for people
+    return user
+
+
+class ControlView(View):
+    """The papers compared of a customer, and the form that compares another."""
+
+    def get(self, request: HttpRequest, ref: str) -> HttpResponse:
+        user = _staff(request)
+        customer = visible_customer(ref)
+        return _list_page(request, user, customer, _form(customer))
+
+    def post(self, request: HttpRequest, ref: str) -> HttpResponse:
+        user = _staff(request)
+        customer = visible_customer(ref)
+        form = _form(customer, request)
+        if not form.is_valid():
+            return _list_page(request, user, customer, form)
+        given, now = form.cleaned_data, timezone.now()
+        name = given["paper"].name if is_storable(given["paper"].name) else ""
+        upload = Upload(name or _("Paper"), given["paper"].read(), form.first_day, given["as_of"])
+        try:
+            paper, is_new = take_paper(customer=customer, upload=upload, today=now.date(), now=now, by=user)
+        except Refusal as refusal:
+            form.add_error("paper", str(refusal))
+            return _list_page(request, user, customer, form)
+        if not is_new:
+            messages.info(request, _("This paper was here before. It is compared with the figures of now."))
+        return redirect("invoicing:control-paper", ref=ref, paper_id=paper.pk)
+
+
+class ControlPaperView(View):
+    """One paper beside our figures: what differs and why."""
+
+    def get(self, request: HttpRequest, ref: str, paper_id: int) -> HttpResponse:
+        user = _staff(request)
+        customer = visible_customer(ref)
+        paper = get_object_or_404(ControlPaper, customer=customer, pk=paper_id)
+        result = paper.result
+        rows = result["rows"]
+        differing = [row for row in rows if row["differs"]]
+        is_all = request.GET.get("rows") == "all" or not differing
+        said, tone = verdict(paper.kind, result)
+        is_of_lines = paper.kind == ControlPaper.Kind.INVOICE_LINES
+        shown = rows if is_all else differing
+        proofs = ProofAddresses(customer.ref, paper.first_day)
+        return render(
+            request,
+            "invoicing/control_paper.html",
+            {
+                **_page(user, customer),
+                "paper": paper,
+                "kind": ControlPaper.Kind(paper.kind).label,
+                "verdict": said,
+                "causes": ", ".join(causes_of(paper.kind, result)[:MOST_CAUSES]),
+                "tone": tone,
+                "notes": [_held_against(result)] if is_of_lines else notes(result),
+                "reasons": [] if is_of_lines else _reasons(result),
+                "taxes": _taxes(result) if is_of_lines else None,
+                "facts": _facts(paper),
+                "segments": [
+                    {"label": _("Differences"), "url": "?rows=differing", "current": not is_all},
+                    {"label": _("All rows"), "url": "?rows=all", "current": is_all},
+                ]
+                if differing
+                else [],
+                "table": ControlLineTable(shown, currency=result["currency"], proofs=proofs)
+                if is_of_lines
+                else ControlRowTable(shown, explanations=result["explanations"], proofs=proofs),
+            },
+        )
+
+
+class ControlPaperAgainView(View):
+    """Compares a paper with what the figures are now."""
+
+    def post(self, request: HttpRequest, ref: str, paper_id: int) -> HttpResponse:
+        user = _staff(request)
+        customer = visible_customer(ref)
+        paper = get_object_or_404(
+            ControlPaper.objects.select_related("customer__partner"), customer=customer, pk=paper_id
+        )
+        now = timezone.now()
+        try:
+            compare_again(paper=paper, today=now.date(), now=now, by=user)
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, _("Compared with the figures of now."))
+        return redirect("invoicing:control-paper", ref=ref, paper_id=paper_id)
+
+
+class ControlPaperCsvView(View):
+    """A compared paper as a file."""
+
+    def get(self, request: HttpRequest, ref: str, paper_id: int) -> HttpResponse:
+        _staff(request)
+        customer = visible_customer(ref)
+        paper = get_object_or_404(ControlPaper, customer=customer, pk=paper_id)
+        name = f"control-{ref}-{paper.first_day.isoformat()}-{paper.pk}.csv"
+        return HttpResponse(
+            control_csv(paper),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": content_disposition_header(True, name) or "attachment"},
+        )
+
+
+def _form(customer: Customer, request: HttpRequest | None = None) -> ControlForm:
+    """The form, with the cycles that a paper can be about, newest first."""
+    cycles = list_paper_cycles(customer, today=timezone.now().date())
+    periods = [cycle.period for cycle in reversed(cycles)][:36]
+    if request is None:
+        return ControlForm(cycles=periods)
+    return ControlForm(request.POST, request.FILES, cycles=periods)
+
+
+def _list_page(request: HttpRequest, user: User, customer: Customer, form: ControlForm) -> HttpResponse:
+    papers = ControlPaper.objects.filter(customer=customer).select_related("customer").defer("rows")
+    table = ControlPaperTable(papers)
+    table.paginate(per_page=PAPERS_A_PAGE)
+    table.page = table.paginator.get_page(request.GET.get("page"))
+    return render(
+        request,
+        "invoicing/control.html",
+        {**_page(user, customer), "table": table, "form": form},
+        status=400 if form.errors else 200,
+    )
+
+
+def _page(user: User, customer: Customer) -> dict[str, Any]:
+    return {
+        "customer": customer,
+        "partner": customer.partner if user.is_provider else None,
+        "breadcrumbs": [(_("Customers"), reverse("dashboard:customers"))],
+    }
+
+
+def _facts(paper: ControlPaper) -> list[str]:
+    """Who brought it and when, and by which rules it was compared."""
+    facts = [
+        _("Uploaded %(moment)s: %(by)s") % {"moment": moment(paper.uploaded_at), "by": paper.uploaded_by},
+        _("Compared %(moment)s: %(by)s") % {"moment": moment(paper.compared_at), "by": paper.compared_by},
+        _("Rules %(version)s") % {"version": paper.result["rules"]},
+        f"SHA-256 {paper.sha256[:12]}…",
+    ]
+    if paper.as_of:
+        facts.insert(1, _("Counted %(moment)s") % {"moment": moment(paper.as_of)})
+    return facts
+
+
+def _held_against(result: dict[str, Any]) -> str:
+    """Which invoice of ours it was."""
+    if result["invoice"]:
+        return _("Held against invoice %(number)s.") % {"number": result["invoice"]}
+    return _("Held against our draft: the invoice is not issued yet.")
+
+
+def _reasons(result: dict[str, Any]) -> list[dict[str, str]]:
+    """What to read first."""
+    found = []
+    for each in grouped(result["explanations"])[:MOST_REASONS]:
+        label, tone = certainty_name(each["certainty"])
+        found.append(
+            {"label": label, "tone": tone, "about": about_name(each["about"]), "text": long_reason(each)}
+        )
+    return found
+
+
+def _taxes(result: dict[str, Any]) -> dict[str, Any] | None:
+    """Taxes that differ, with the reason."""
+    taxes = result["taxes"]
+    if not taxes["differ"]:
+        return None
+    return {**taxes, "currency": result["currency"], "why": reasons(taxes["reasons"])}

@@ -1,0 +1,196 @@
+"""Control totals fetched and compared: a vendor's paper about a cycle against our figures of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from apps.catalogue.domain.kinds import PREMIUM, STANDARD, LicenceModel, Service, SkuKind, UsageType
+from apps.catalogue.models import Sku
+from apps.core.domain.periods import Period
+from apps.core.problems import Refusal
+from apps.organisations.models import Customer
+from apps.reconciliation.domain.control import compare
+from apps.reconciliation.domain.control_rows import Column, Columns, Comparison, TheirRow
+from apps.reconciliation.domain.control_terms import Terms
+from apps.reconciliation.domain.control_world import TOGETHER, Counted, Recorded, World
+from apps.reconciliation.domain.counting import Named
+from apps.reconciliation.domain.detail import Row
+from apps.reconciliation.domain.intervals import Intervals
+from apps.reconciliation.domain.settings import RULES_VERSION
+from apps.reconciliation.selectors import CycleFigures, get_figures, model_of
+from apps.subscriptions.domain.cycles import Cycle
+from apps.subscriptions.selectors import cycles_of, find_cycle, list_lines
+from apps.usage.domain.records import Kind
+from apps.usage.recorded import RecordedRecords, read_recorded
+from apps.usage.selectors import STILL_OPEN
+
+_AROUND = timedelta(days=31)  # another bill day's cycle begins so much earlier or ends so much later at most
+_KINDS = (Kind.AGENT_SESSION, Kind.WFO_SESSION, Kind.IVR_LEG)
+
+
+class NoCycleOfPaper(Refusal):
+    """The days of a paper lie in no billing cycle of the customer."""
+
+
+@dataclass(frozen=True)
+class PaperComparison:
+    """A paper's cycle, our figures of it, and how the two compare."""
+
+    cycle: Cycle
+    figures: CycleFigures
+    comparison: Comparison
+
+
+def list_paper_cycles(customer: Customer, *, today: date) -> list[Cycle]:
+    """The contact-centre cycles that a paper can be about: those with a day that is over."""
+    return [
+        cycle for cycle in cycles_of(customer, Service.CONTACT_CENTRE, until=today) if cycle.first < today
+    ]
+
+
+def cycle_of_days(cycles: Sequence[Cycle], days: Sequence[date], *, ref: str) -> Cycle:
+    """The cycle in which most of the days lie; of several the earliest.
+
+    Raises:
+        NoCycleOfPaper: none lies in any.
+    """
+    counts: dict[date, int] = {}
+    for day in days:
+        if cycle := find_cycle(cycles, day):
+            counts[cycle.first] = counts.get(cycle.first, 0) + 1
+    if not counts:
+        raise NoCycleOfPaper(
+            _("None of the days of this paper lies in a billing cycle of %(ref)s that has begun.")
+            % {"ref": ref}
+        )
+    first = min(counts, key=lambda first: (-counts[first], first))
+    return next(cycle for cycle in cycles if cycle.first == first)
+
+
+def type_names() -> dict[str, str]:
+    """The usage types by their names in a Daily Detail, in lower case, and by the portal's own."""
+    names = {sku.detail_name.casefold(): sku.usage_type for sku in Sku.objects.filter(kind=SkuKind.COMMITTED)}
+    return names | {each.value: each.value for each in UsageType if each is not UsageType.DIGITAL}
+
+
+def compare_rows(
+    customer: Customer,
+    cycle: Cycle,
+    rows: Sequence[TheirRow],
+    *,
+    today: date,
+    as_of: datetime | None = None,
+) -> PaperComparison:
+    """Hold a paper's rows against our figures of a cycle, up to the last day of both. The records are read once.
+
+    A paper of an open cycle ends where its figures did then: ours are taken as they stood on that day (R3).
+
+    Raises:
+        NothingToUse: no day of the cycle is complete.
+    """
+    in_cycle = [row.day for row in rows if row.day in cycle.period]
+    figures = get_figures(customer, cycle, today=today, until=max(in_cycle, default=None))
+    days = Period(cycle.first, figures.until)
+    model = model_of(cycle)
+    world = _read_world(customer, days, model, figures)
+    billed = [figures.billed[each].quantity for each in (PREMIUM[model], STANDARD[model])]
+    terms = Terms(days, model, list_lines(customer, Service.CONTACT_CENTRE), sum(billed))
+    if any(row.key == TOGETHER for row in rows):
+        ours: Mapping[str, Columns] = {TOGETHER: _together(world)}
+    else:
+        ours = _as_columns(figures.rows, days)
+    comparison = compare(world=world, terms=terms, ours=ours, rows=rows, as_of=as_of)
+    return PaperComparison(cycle, figures, comparison)
+
+
+def _read_world(customer: Customer, days: Period, model: LicenceModel, figures: CycleFigures) -> World:
+    longest = figures.settings.longest_open
+    around = Period(days.first - _AROUND, days.last + _AROUND)
+    found = read_recorded(customer.pk, _KINDS, around, longest_open=longest)
+    agents, wfo, ivr = (_as_recorded(found.get(kind), longest) for kind in _KINDS)
+    return World(days, model, figures.settings, agents, wfo, ivr)
+
+
+def _as_recorded(found: RecordedRecords | None, longest_open: timedelta) -> Recorded:
+    """Records as theories take them; one still open lasts ``longest_open`` at most."""
+    if found is None:
+        return Recorded.none()
+    records = found.records
+    codes: dict[str, int] = {}
+    actor = np.fromiter(
+        (codes.setdefault(each, len(codes)) for each in records.actors), np.int64, len(records)
+    )
+    longest = longest_open // timedelta(microseconds=1)
+    end = np.where(records.end == STILL_OPEN, records.start + longest, records.end)
+    named = Named(Intervals(actor, records.start, end, records.premium), list(codes))
+    return Recorded(named, found.recorded_at, found.source)
+
+
+def _together(world: World) -> Columns:
+    used = world.count(Counted.TOGETHER, world.agents.named)[TOGETHER]
+    nothing = np.zeros_like(used)
+    return {column: used if column is Column.USED else nothing for column in Column}
+
+
+def _as_columns(rows: Sequence[Row], days: Period) -> dict[str, Columns]:
+    """Rows of the Daily Detail as arrays of the days, by usage type."""
+    columns: dict[str, dict[Column, Any]] = {}
+    for row in rows:
+        of_type = columns.setdefault(
+            row.usage_type, {column: np.zeros(days.days, np.int64) for column in Column}
+        )
+        position = (row.day - days.first).days
+        of_type[Column.USED][position] = row.used
+        of_type[Column.COMMITTED][position] = row.committed
+        of_type[Column.SUBSTITUTED][position] = row.substituted
+        of_type[Column.OVERAGE][position] = row.overage
+        of_type[Column.MARK][position] = row.is_overage_peak
+    return dict(columns)
+
+
+def as_plain(compared: PaperComparison) -> dict[str, Any]:
+    """A comparison as plain values, to be kept and to go out as JSON."""
+    comparison = compared.comparison
+    return {
+        "kind": "daily-detail",
+        "rules": RULES_VERSION,
+        "until": compared.figures.until.isoformat(),
+        "after": (compared.cycle.last - compared.figures.until).days,
+        "agree": not comparison.differing_days,
+        "days": len(comparison.days),
+        "differing_days": len(comparison.differing_days),
+        "unexplained_days": len(comparison.unexplained_days),
+        "outside": comparison.outside,
+        "left_out": list(comparison.left_out),
+        "explanations": [
+            {
+                "cause": each.cause.value,
+                "certainty": each.certainty.value,
+                "column": each.column.value,
+                "about": each.about,
+                "reproduced": each.reproduced,
+                "of": each.of,
+                "details": dict(each.details),
+            }
+            for each in comparison.explanations
+        ],
+        "rows": [
+            {
+                "day": row.day.isoformat(),
+                "type": row.key,
+                "line": row.line,
+                "ours": {column.value: value for column, value in row.ours.items()},
+                "theirs": None
+                if row.theirs is None
+                else {column.value: value for column, value in row.theirs.items()},
+                "differs": {column.value: list(found) for column, found in row.differs.items()},
+            }
+            for row in comparison.rows
+        ],
+    }

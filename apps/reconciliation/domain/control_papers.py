@@ -1,0 +1,334 @@
+"""Reading the papers that control totals come on: a vendor's Daily Detail, or days with their concurrent peaks.
+
+A paper is read whole or refused with the line that stands in the way. The order of day and month is one for the whole
+paper: what only fits one way is read that way, and what fits both ways is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from zipfile import BadZipFile, ZipFile
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from apps.core.domain.periods import LONGEST_CYCLE, Period
+from apps.reconciliation.domain.control_rows import TheirRow
+from apps.reconciliation.domain.control_world import TOGETHER
+
+LARGEST_PAPER = 5 * 2**20
+MOST_ROWS = 5_000
+LONGEST_CELL = 1_000
+DETAIL_HEADER = (
+    "Usage Date",
+    "Usage Type",
+    "Units Used",
+    "Units Commitment",
+    "Units Substituted",
+    "Units Overage",
+    "Usage Unit",
+    "Comment",
+)
+PEAK_HEADER = ("day", "peak")
+_MARK = "overage peak"
+# What comes of a workbook that is none, or was made to look like one.
+_BROKEN = (
+    BadZipFile,
+    InvalidFileException,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+_MARK_OF_ZIP = b"PK\x03\x04"
+_LARGEST_UNPACKED = 20 * LARGEST_PAPER
+_MOST_UNITS = 10**9
+_GROUPED = re.compile(r"[0-9]{1,3}(?:[.,' \u00a0\u202f\u2019][0-9]{3})+", re.ASCII)
+_WHOLE = re.compile(r"([0-9]{1,12})(?:[.,]0+)?", re.ASCII)
+_PARTS = re.compile(r"([0-9]{1,2})[/.\-]([0-9]{1,2})[/.\-]([0-9]{4})", re.ASCII)
+_ISO = re.compile(
+    r"([0-9]{4})[/.\-]([0-9]{1,2})[/.\-]([0-9]{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?Z?)?", re.ASCII
+)
+
+
+class PaperFault(StrEnum):
+    """What stands in the way of reading a paper."""
+
+    TOO_LARGE = "the file is larger than 5 MB"
+    TOO_MANY_ROWS = "the paper has more than 5,000 rows"
+    NO_TEXT = "the file is neither text nor a workbook"
+    BROKEN_WORKBOOK = "the workbook cannot be read"
+    BROKEN_QUOTES = "a quote is not closed"
+    CELL_TOO_LONG = "a cell is longer than 1,000 characters"
+    EMPTY = "the paper has no rows"
+    OTHER_COLUMNS = "these are not the columns of a control total"
+    WRONG_NUMBER_OF_CELLS = "the row has another number of cells than the header"
+    NO_DAY = "this is no day"
+    AMBIGUOUS_DAYS = "the days can be read as day and month or as month and day"
+    NO_UNITS = "this is no number of units"
+    NO_AMOUNT = "this is no amount"
+    UNKNOWN_TYPE = "this is no usage type"
+    NO_JSON = "this is no JSON of invoices"
+
+
+class PaperRefused(ValueError):
+    """A paper cannot be read: the fault, the line (0: the whole of it) and the text that was found there."""
+
+    def __init__(self, fault: PaperFault, line: int = 0, found: str = "") -> None:
+        super().__init__(fault, line, found)
+        self.fault, self.line, self.found = fault, line, found[:60]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The header of a paper and its rows, each with its line."""
+
+    header: Sequence[str]
+    rows: Sequence[tuple[int, Sequence[str]]]
+
+    def has(self, columns: Sequence[str]) -> bool:
+        """Exactly these columns, in any order and case."""
+        return sorted(map(str.casefold, self.header)) == sorted(map(str.casefold, columns))
+
+    def cells(self) -> Iterable[tuple[int, dict[str, str]]]:
+        """The rows as cells by the columns' names in lower case.
+
+        Raises:
+            PaperRefused: a row has another number of cells than the header.
+        """
+        names = [name.casefold() for name in self.header]
+        for line, cells in self.rows:
+            if len(cells) != len(names):
+                raise PaperRefused(PaperFault.WRONG_NUMBER_OF_CELLS, line)
+            yield line, dict(zip(names, cells, strict=True))
+
+
+def read_sheet(content: bytes) -> Sheet:
+    """A paper as a table: CSV with commas, semicolons or tabs in UTF-8 or UTF-16, or the first sheet of a workbook.
+
+    Raises:
+        PaperRefused: it is none, or too large.
+    """
+    if len(content) > LARGEST_PAPER:
+        raise PaperRefused(PaperFault.TOO_LARGE)
+    lines = _of_workbook(content) if content.startswith(_MARK_OF_ZIP) else _of_text(text_of(content))
+    filled: list[tuple[int, list[str]]] = []
+    for line, cells in lines:
+        stripped = [cell.strip() for cell in cells]
+        if not all(map(is_storable, stripped)):
+            raise PaperRefused(PaperFault.NO_TEXT, line)
+        if any(len(cell) > LONGEST_CELL for cell in stripped):
+            raise PaperRefused(PaperFault.CELL_TOO_LONG, line)
+        if any(stripped):
+            filled.append((line, stripped))
+        if len(filled) > MOST_ROWS + 1:
+            raise PaperRefused(PaperFault.TOO_MANY_ROWS)
+    if len(filled) < 2:
+        raise PaperRefused(PaperFault.EMPTY)
+    return Sheet(filled[0][1], filled[1:])
+
+
+def is_storable(text: str) -> bool:
+    """Whether it is text that can be kept: no NUL, and no half of a character."""
+    return "\x00" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
+
+
+def text_of(content: bytes) -> str:
+    """The text of a paper.
+
+    Raises:
+        PaperRefused: it is none.
+    """
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        raise PaperRefused(PaperFault.NO_TEXT) from None
+    if "\x00" in text:
+        raise PaperRefused(PaperFault.NO_TEXT)
+    return text.lstrip("\ufeff")
+
+
+def _of_text(text: str) -> Iterable[tuple[int, list[str]]]:
+    head = text.lstrip().partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        is_long = "field larger" in str(error)
+        raise PaperRefused(PaperFault.CELL_TOO_LONG if is_long else PaperFault.BROKEN_QUOTES, line) from None
+
+
+def _of_workbook(content: bytes) -> Iterable[tuple[int, list[str]]]:
+    try:
+        with ZipFile(io.BytesIO(content)) as packed:
+            if sum(each.file_size for each in packed.infolist()) > _LARGEST_UNPACKED:
+                raise PaperRefused(PaperFault.TOO_LARGE)
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        for line, cells in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
+            if line > 2 * MOST_ROWS:
+                raise PaperRefused(PaperFault.TOO_MANY_ROWS)
+            yield line, [_cell(value) for value in _without_tail(cells)]
+    except PaperRefused:
+        raise
+    except _BROKEN:
+        raise PaperRefused(PaperFault.BROKEN_WORKBOOK) from None
+
+
+def _without_tail(cells: Sequence[object]) -> Sequence[object]:
+    """Without the empty cells beyond the eighth column that a workbook says it has."""
+    length = len(cells)
+    while length > len(DETAIL_HEADER) and cells[length - 1] is None:
+        length -= 1
+    return cells[:length]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat()
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def read_daily_detail(
+    sheet: Sheet, types: Mapping[str, str], *, cycles: Iterable[Period] = ()
+) -> list[TheirRow]:
+    """The rows of a vendor's Daily Detail, the eight columns. ``types``: usage types by their names in lower case.
+
+    ``cycles`` tell the order of day and month where the days alone do not.
+
+    Raises:
+        PaperRefused: another header, or a row that cannot be read.
+    """
+    if not sheet.has(DETAIL_HEADER):
+        raise PaperRefused(PaperFault.OTHER_COLUMNS, 1, ", ".join(sheet.header))
+    cells = list(sheet.cells())
+    days = read_days([(line, of["usage date"]) for line, of in cells], cycles)
+    has_marks = any(of["comment"] for _line, of in cells)
+    return [
+        TheirRow(
+            line=line,
+            day=day,
+            key=_type_of(line, of["usage type"], types),
+            used=_units(line, of["units used"]),
+            committed=_units_or_none(line, of["units commitment"]),
+            substituted=_units_or_none(line, of["units substituted"]),
+            overage=_units_or_none(line, of["units overage"]),
+            mark=_MARK in of["comment"].casefold() if has_marks else None,
+        )
+        for (line, of), day in zip(cells, days, strict=True)
+    ]
+
+
+def read_peaks(sheet: Sheet, *, cycles: Iterable[Period] = ()) -> list[TheirRow]:
+    """Days with the most agents at once, whatever their licence (``day, peak``).
+
+    Raises:
+        PaperRefused: another header, or a row that cannot be read.
+    """
+    if not sheet.has(PEAK_HEADER):
+        raise PaperRefused(PaperFault.OTHER_COLUMNS, 1, ", ".join(sheet.header))
+    cells = list(sheet.cells())
+    days = read_days([(line, of["day"]) for line, of in cells], cycles)
+    return [
+        TheirRow(line, day, TOGETHER, _units(line, of["peak"]))
+        for (line, of), day in zip(cells, days, strict=True)
+    ]
+
+
+def read_days(texts: Sequence[tuple[int, str]], cycles: Iterable[Period] = ()) -> list[date]:
+    """Days as they are written, by line: ISO, or day and month in an order that is one for all.
+
+    Raises:
+        PaperRefused: one is no day, or all can be read both ways.
+    """
+    parted = [(line, text, _PARTS.fullmatch(text)) for line, text in texts]
+    if not any(parts for _line, _text, parts in parted):
+        return [_iso(line, text) for line, text in texts]
+    readings: list[list[date]] = []
+    fault: PaperRefused | None = None
+    for day_at, month_at in ((1, 2), (2, 1)):
+        try:
+            readings.append([_day(line, text, parts, day_at, month_at) for line, text, parts in parted])
+        except PaperRefused as refused:
+            fault = fault if fault and fault.line >= refused.line else refused
+    if not readings:
+        assert fault is not None  # both ways have failed
+        raise fault
+    if len(readings) == 2 and readings[0] != readings[1]:
+        return _likelier(readings, list(cycles))
+    return readings[0]
+
+
+def _likelier(readings: Sequence[list[date]], cycles: Sequence[Period]) -> list[date]:
+    """The reading whose days lie in one month's span, or in one cycle, where the other's do not."""
+    tests: tuple[Callable[[list[date]], bool], ...] = (
+        lambda days: max(days) - min(days) < LONGEST_CYCLE,
+        lambda days: any(all(day in cycle for day in days) for cycle in cycles),
+    )
+    for test in tests:
+        fitting = [days for days in readings if test(days)]
+        if len(fitting) == 1:
+            return fitting[0]
+    raise PaperRefused(PaperFault.AMBIGUOUS_DAYS)
+
+
+def _day(line: int, text: str, parts: re.Match[str] | None, day_at: int, month_at: int) -> date:
+    if parts is None:
+        return _iso(line, text)
+    try:
+        return date(int(parts[3]), int(parts[month_at]), int(parts[day_at]))
+    except ValueError:
+        raise PaperRefused(PaperFault.NO_DAY, line, text) from None
+
+
+def _iso(line: int, text: str) -> date:
+    found = _ISO.fullmatch(text)
+    try:
+        if found:
+            return date(*map(int, found.groups()))
+    except ValueError:
+        pass
+    raise PaperRefused(PaperFault.NO_DAY, line, text)
+
+
+def _type_of(line: int, text: str, types: Mapping[str, str]) -> str:
+    found = types.get(" ".join(text.casefold().split()))
+    if found is None:
+        raise PaperRefused(PaperFault.UNKNOWN_TYPE, line, text)
+    return found
+
+
+def _units_or_none(line: int, text: str) -> int | None:
+    return _units(line, text) if text else None
+
+
+def _units(line: int, text: str) -> int:
+    """A whole number, its thousands grouped or not."""
+    if _GROUPED.fullmatch(text):
+        units = int(re.sub(r"[^0-9]", "", text, flags=re.ASCII))
+    elif whole := _WHOLE.fullmatch(text):
+        units = int(whole[1])
+    else:
+        raise PaperRefused(PaperFault.NO_UNITS, line, text)
+    if units > _MOST_UNITS:
+        raise PaperRefused(PaperFault.NO_UNITS, line, text)
+    return units

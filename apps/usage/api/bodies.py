@@ -1,0 +1,299 @@
+"""Bodies of calls that send usage: read with limits of size and of time, unpacked, and told into records.
+
+Nothing here asks the database: it is done before the tenant's transaction opens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.http import parse_header_parameters
+from django.utils.translation import gettext as _
+
+from apps.core.problems import Problem
+
+MOST_RECORDS = 10_000
+MOST_BYTES = 16 * 2**20  # of a body, packed and unpacked
+MOST_PASSED_OVER = 4 * MOST_BYTES
+# Commas, brackets and braces: what a record of a hundred values has. More of them would only fill the memory.
+MOST_SIGNS = 100 * MOST_RECORDS
+JSON, LINES = "application/json", ("application/x-ndjson", "application/jsonl")
+BYTES_A_SECOND = 200_000  # as slow as a body may arrive, once ``BODY_SECONDS`` are over
+_PIECE = 64 * 2**10
+_MOST_MEMBERS = 100  # of a gzip file
+_GZIP = 16 + zlib.MAX_WBITS
+_LONGEST_NUMBER = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came: JSON values, the line of each where the body had lines, and the SHA-256 of the plain body."""
+
+    records: Sequence[object]
+    line_numbers: Sequence[int] | None
+    sha256: str
+
+
+def read_records(request: HttpRequest) -> Sent:
+    """Read the body of a call to its end.
+
+    Raises:
+        Problem: 400 cut short or not JSON, 408 too slow, 413 too large, 415 of another type.
+    """
+    with _coming(request) as coming:
+        try:
+            media_type = _media_type(request)
+            plain = _plain(coming, is_packed=_is_packed(request))
+        except Problem:
+            coming.pass_over()
+            raise
+    sha256 = hashlib.sha256(plain).hexdigest()
+    if sum(map(plain.count, (b",", b"[", b"{"))) > MOST_SIGNS:
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The body has more values than its records can have.")
+        )
+    if media_type == JSON:
+        return Sent(_array(plain), None, sha256)
+    line_numbers, records = _lines(plain)
+    return Sent(records, line_numbers, sha256)
+
+
+# The headers
+
+
+def _media_type(request: HttpRequest) -> str:
+    media_type, parameters = parse_header_parameters(request.headers.get("Content-Type", ""))
+    charset = parameters.get("charset", "utf-8").lower()
+    if media_type not in (JSON, *LINES) or charset not in ("utf-8", "utf8", "us-ascii"):
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            _("Send application/json (an array) or application/x-ndjson, in UTF-8."),
+            headers={"Accept-Post": ", ".join((JSON, *LINES))},
+        )
+    return media_type
+
+
+def _is_packed(request: HttpRequest) -> bool:
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("gzip", "x-gzip", "identity", ""):
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            _("Of encodings only gzip is understood."),
+            headers={"Accept-Encoding": "gzip"},
+        )
+    return "gzip" in encoding
+
+
+def _length(request: HttpRequest) -> int | None:
+    """The length that is told; None where the body comes in chunks."""
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        return None
+    told = request.META.get("CONTENT_LENGTH") or "0"
+    if not (told.isascii() and told.isdigit()):
+        raise Problem(HTTPStatus.BAD_REQUEST, _("The length of the body is none."))
+    return int(told)
+
+
+# The bytes
+
+
+class _Coming:
+    """A body on its way, never read further than was told.
+
+    From what the web server hands on: Django's own stream is left untouched, for what asks it later.
+    """
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.length = _length(request)
+        self.is_late = False
+        self._stream: Any = request.META.get("wsgi.input", request)
+        self._left = self._most = MOST_PASSED_OVER if self.length is None else self.length
+        self._begun = time.monotonic()
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it may still take: the more has come, the longer."""
+        so_far = (self._most - self._left) / BYTES_A_SECOND
+        allowed: float = settings.BODY_SECONDS
+        return self._begun + allowed + so_far - time.monotonic()
+
+    def pieces(self) -> Iterator[bytes]:
+        """What comes, to its end.
+
+        Raises:
+            Problem: it took too long, or ended too early.
+        """
+        piece, is_broken = b"", False
+        while self._left > 0:
+            try:
+                piece = self._stream.read(min(_PIECE, self._left))
+            except Exception:  # gone, or whatever the web server finds wrong with it
+                piece, is_broken = b"", True
+            if self.is_late:
+                raise Problem(HTTPStatus.REQUEST_TIMEOUT, _("The body took too long to arrive."))
+            if not piece:
+                break
+            self._left -= len(piece)
+            yield piece
+        if is_broken or (self.length is not None and self._left):
+            raise Problem(HTTPStatus.BAD_REQUEST, _("The body ended before its length."))
+
+    def pass_over(self) -> None:
+        """Let a client finish what is refused, within reason: many look for the answer only then."""
+        if (self.length or 0) <= MOST_PASSED_OVER:
+            with suppress(Problem):
+                for _piece in self.pieces():
+                    pass
+
+
+@contextmanager
+def _coming(request: HttpRequest) -> Iterator[_Coming]:
+    """A body whose time to arrive is measured, where the web server shows its socket, as gunicorn does."""
+    coming = _Coming(request)
+    connection: socket.socket | None = request.META.get("gunicorn.socket")
+    if connection is None:
+        yield coming
+        return
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(max(coming.seconds_left, 0)):
+            if coming.seconds_left <= 0:
+                coming.is_late = True
+                with suppress(OSError):  # gone already
+                    connection.shutdown(socket.SHUT_RD)  # wakes the reader; the answer can still be sent
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield coming
+    finally:
+        is_over.set()
+
+
+def _plain(coming: _Coming, *, is_packed: bool) -> bytearray:
+    """The body, unpacked."""
+    if (coming.length or 0) > MOST_BYTES:
+        raise _too_large()
+    plain = bytearray()
+    pieces = coming.pieces()
+    for piece in _unpacked(pieces) if is_packed else pieces:
+        plain += piece
+        if len(plain) > MOST_BYTES:
+            raise _too_large()
+    return plain
+
+
+def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """What gzip holds, member by member, never more than a piece at a time."""
+    inflating, members = zlib.decompressobj(_GZIP), 1
+    try:
+        for piece in pieces:
+            rest = piece
+            while rest:
+                if inflating.eof:
+                    inflating, members = zlib.decompressobj(_GZIP), members + 1
+                    if members > _MOST_MEMBERS:
+                        raise _not_gzip()
+                yield inflating.decompress(rest, _PIECE)
+                rest = inflating.unused_data if inflating.eof else inflating.unconsumed_tail
+        while not inflating.eof and (plain := inflating.decompress(b"", _PIECE)):
+            yield plain
+    except zlib.error:
+        raise _not_gzip() from None
+    if not inflating.eof:
+        raise _not_gzip()
+
+
+def _not_gzip() -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, _("The body is no gzip, or was cut short."))
+
+
+def _too_large() -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        _("A body has at most %(bytes)s bytes, packed and unpacked.") % {"bytes": MOST_BYTES},
+    )
+
+
+# The records
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _whole_number(text: str) -> int | str:
+    """A number; one that nothing here can count stays what it was written as."""
+    return int(text) if len(text) <= _LONGEST_NUMBER else text
+
+
+def _object(pairs: list[tuple[str, object]]) -> object:
+    """A record; one that says something twice says nothing, and is kept aside as it came."""
+    said = dict(pairs)
+    return said if len(said) == len(pairs) else pairs
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_whole_number
+).decode
+
+
+def _array(plain: bytearray) -> list[object]:
+    try:
+        records = _decode(plain.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        place = getattr(error, "pos", None)
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            _("The body is not JSON in UTF-8.")
+            if place is None
+            else _("The body is not JSON: see character %(place)s.") % {"place": place + 1},
+        ) from None
+    if not isinstance(records, list):
+        raise Problem(HTTPStatus.BAD_REQUEST, _("The body is no array of records."))
+    if len(records) > MOST_RECORDS:
+        raise _too_many_records()
+    return records
+
+
+def _lines(plain: bytearray) -> tuple[list[int], list[object]]:
+    """The records of lines and where each stands. A line that is not JSON stays text, and so is no record."""
+    if plain.count(b"\n") > MOST_RECORDS:
+        raise _too_many_records()
+    text = plain.decode("utf-8-sig", "surrogateescape")
+    numbers: list[int] = []
+    records: list[object] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            numbers.append(number)
+            records.append(_line(line))
+    if len(records) > MOST_RECORDS:
+        raise _too_many_records()
+    return numbers, records
+
+
+def _line(line: str) -> object:
+    try:
+        return _decode(line)
+    except (ValueError, RecursionError):
+        return line.rstrip("\r")
+
+
+def _too_many_records() -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        _("A body has at most %(most)s records, and lines.") % {"most": MOST_RECORDS},
+    )
