@@ -244,13 +244,15 @@ class SourceDay(models.Model):
 class RowKeptAside(models.Model):
     """A row that could not be a record: its line, its text and the reason. Belongs to who sent it.
 
-    ``cells`` are those of the portal's own columns, None where the row could not be told into cells. A row that is
-    settled was sent again and came to ``outcome``, or was set aside for good (no outcome).
+    A line that becomes several records has parts. ``cells`` are those of the portal's own columns, None where the row
+    could not be told into cells. A row that is settled was sent again and came to ``outcome``, or was set aside for good
+    (no outcome).
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, related_name="+")
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="rows_kept_aside")
     line_number = models.PositiveIntegerField()
+    part = models.PositiveSmallIntegerField(default=0)
     text = models.TextField()
     reason = models.CharField(max_length=100)
     cells = models.JSONField(null=True)
@@ -268,7 +270,9 @@ class RowKeptAside(models.Model):
             )
         ]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["delivery", "line_number"], name="usage_one_row_aside_a_line")
+            models.UniqueConstraint(
+                fields=["delivery", "line_number", "part"], name="usage_one_row_aside_a_line"
+            )
         ]
 
     def __str__(self) -> str:

@@ -146,6 +146,15 @@ def test_units_of_a_month_count_on_its_last_day(guide_example: Customer) -> None
     assert aside() == [(3, "quantity is no whole number of units")]
 
 
+def test_each_record_of_a_line_is_kept_aside_by_itself(guide_example: Customer, tmp_path: Path) -> None:
+    header = (SAMPLES / "webex-connect-usage.csv").read_text().splitlines()[0]
+    path = tmp_path / "usage.csv"
+    path.write_text(f"{header}\nExample Retail;Appointments;2024-03-01;2024-03-31;1.234;25;5.678;;\n")
+    imported = take(path)
+    assert (imported.accepted, imported.rejected) == (1, 2)
+    assert aside() == [(2, "quantity is no whole number of units")] * 2
+
+
 @pytest.mark.parametrize("name", ["daily-detail.csv", "genesys-concurrent-usage.csv"])
 def test_control_totals_are_refused_as_usage_and_told_where_to_go(guide_example: Customer, name: str) -> None:
     with pytest.raises(UsageRefused, match="are control totals, no usage"):

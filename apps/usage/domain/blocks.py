@@ -153,7 +153,7 @@ def block_of_records(
             columns[name] = [str(value).strip() for value in values]
         else:
             columns[name] = [_text(value) for value in values]
-        if plain:
+        if plain and max(map(len, columns[name]), default=0) > LONGEST_CELL:
             columns[name] = [value[:LONGEST_CELL] for value in columns[name]]
     block = Block(line_numbers, WrittenLater(records) if texts is None else texts, columns, broken)
     return bar_forbidden(block, texts=texts is not None)

@@ -30,7 +30,7 @@ from apps.usage.domain.records import KINDS_OF_FILE, Fault, Kind, KindOfFile, Ou
 from apps.usage.domain.translation import Context, translate
 from apps.usage.formats import list_formats
 from apps.usage.models import Channel, Delivery, DeliveryState, RowKeptAside
-from apps.usage.services.settling import OUTCOMES, Desk, Settled, storable
+from apps.usage.services.settling import OUTCOMES, Desk, Settled, part_of_line, storable
 
 DEFAULT_SOURCE = "import"
 ROWS_AT_ONCE = 50_000
@@ -357,7 +357,8 @@ def _read_once_more(
     imported = UsageImported(unknown_columns=opened.unknown_columns)
     desk = Desk(delivery, opened.reading)
     with scope(sender):
-        aside = set(delivery.rows_kept_aside.filter(settled_at=None).values_list("line_number", flat=True))
+        open_rows = delivery.rows_kept_aside.filter(settled_at=None).values_list("line_number", "part", "pk")
+        aside = {(line_number, part): pk for line_number, part, pk in open_rows}
     for block, columns in opened.blocks():
         with scope(sender):
             settled = opened.settle(desk, block, columns)
@@ -368,16 +369,18 @@ def _read_once_more(
     return imported
 
 
-def _settle_rows_aside(delivery: Delivery, block: Block, settled: Settled, aside: set[int]) -> None:
+def _settle_rows_aside(
+    delivery: Delivery, block: Block, settled: Settled, aside: dict[tuple[int, int], int]
+) -> None:
     """Rows that were kept aside and are taken now are no longer."""
-    lines: dict[str, list[int]] = {}
-    if not aside:
-        return
+    taken: dict[str, list[int]] = {}
+    lines = {line_number for line_number, _part in aside}
     for row, line_number in enumerate(block.line_numbers):
-        if line_number in aside and row not in settled.faults:
-            lines.setdefault(OUTCOMES[settled.outcomes[row]].value, []).append(line_number)
-    for outcome, numbers in lines.items():
-        RowKeptAside.objects.filter(delivery=delivery, line_number__in=numbers).update(
+        if line_number in lines and row not in settled.faults:
+            pk = aside.get((line_number, part_of_line(block, row)))
+            taken.setdefault(OUTCOMES[settled.outcomes[row]].value, []).append(pk or 0)
+    for outcome, pks in taken.items():
+        RowKeptAside.objects.filter(pk__in=pks).update(
             settled_at=timezone.now(), settled_by=delivery.sent_by, outcome=outcome
         )
 

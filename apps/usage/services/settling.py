@@ -228,6 +228,7 @@ class Desk:
                     partner_id=self.delivery.partner_id,
                     delivery=self.delivery,
                     line_number=block.line_numbers[row],
+                    part=part_of_line(block, row),
                     text=storable(block.texts[row].rstrip("\r\n")[:LONGEST_TEXT]),
                     reason=fault.value,
                     cells=_cells(block, row),
@@ -237,6 +238,14 @@ class Desk:
             ignore_conflicts=True,
             batch_size=5_000,
         )
+
+
+def part_of_line(block: Block, row: int) -> int:
+    """Which of the records of its line a row is."""
+    first = row
+    while first and block.line_numbers[first - 1] == block.line_numbers[row]:
+        first -= 1
+    return row - first
 
 
 def _first_of_each(arriving: Arriving) -> NDArray[np.int64]:
