@@ -54,18 +54,28 @@ def not_for_customers(user: object) -> User | KeyHolder:
     raise Http404
 
 
-def key_manager_only(user: User | AnonymousUser) -> User:
+def staff_only(user: User | AnonymousUser) -> User:
+    """Who asks, working for the provider or a partner.
+
+    Raises:
+        Http404: somebody else asks.
+    """
+    if isinstance(user, User) and not user.is_customer:
+        return user
+    raise Http404
+
+
+def administrator_only(user: User | AnonymousUser) -> User:
     """Who asks, administering the provider or a partner.
 
     Raises:
         Http404: a customer asks.
         PermissionDenied: somebody else of the provider or of a partner asks.
     """
-    if not isinstance(user, User) or user.is_customer:
-        raise Http404
-    if not user.may_manage_keys:
+    found = staff_only(user)
+    if not found.is_administrator:
         raise PermissionDenied
-    return user
+    return found
 
 
 def usage_sender_only(caller: object) -> User | KeyHolder:
@@ -79,6 +89,6 @@ def usage_sender_only(caller: object) -> User | KeyHolder:
         return caller
     if not isinstance(caller, User) or caller.is_customer:
         raise Http404
-    if not caller.may_send_usage:
+    if not caller.is_administrator:
         raise PermissionDenied
     return caller

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.keys import MARK
 from apps.accounts.models import ApiKey, KeyScope
+from apps.core.columns import column
 from apps.core.formatting import day, moment
 
 _MOMENT = timedelta(microseconds=1)
@@ -36,20 +37,16 @@ def scopes_in_words(key: ApiKey) -> str:
     return ", ".join(str(KeyScope(each).label) for each in key.scopes)
 
 
-def _column(name: Any, **attributes: Any) -> django_tables2.Column:
-    return django_tables2.Column(verbose_name=name, empty_values=(), orderable=False, **attributes)
-
-
 class KeyTable(django_tables2.Table):
     """Keys, newest first; for the provider with the organisation that each acts for."""
 
-    name = _column(gettext_lazy("Name"))
-    partner = _column(gettext_lazy("Acts for"))
-    state = _column(gettext_lazy("State"))
-    scopes = _column(gettext_lazy("May"))
-    created = _column(gettext_lazy("Made"), attrs={"cell": {"class": "nowrap"}})
-    last_used = _column(gettext_lazy("Last used"), attrs={"cell": {"class": "nowrap"}})
-    expires = _column(gettext_lazy("Last day"), attrs={"cell": {"class": "nowrap"}})
+    name = column(gettext_lazy("Name"))
+    partner = column(gettext_lazy("Acts for"))
+    state = column(gettext_lazy("State"))
+    scopes = column(gettext_lazy("May"))
+    created = column(gettext_lazy("Made"), attrs={"cell": {"class": "nowrap"}})
+    last_used = column(gettext_lazy("Last used"), attrs={"cell": {"class": "nowrap"}})
+    expires = column(gettext_lazy("Last day"), attrs={"cell": {"class": "nowrap"}})
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("API keys"), "row_header": "name", "class": "is-sticky"}

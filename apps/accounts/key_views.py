@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views import View
 
-from apps.accounts.guards import key_manager_only
+from apps.accounts.guards import administrator_only
 from apps.accounts.key_forms import KeyLimitsForm, NewKeyForm
 from apps.accounts.key_tables import KeyTable, key_state, last_day, public_name, scopes_in_words
 from apps.accounts.models import ApiKey, KeyScope, User
@@ -27,11 +27,11 @@ class KeyListView(View):
     """All keys, newest first. Posting to it makes one, whose token is shown in the answer and never again."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        user = key_manager_only(request.user)
+        user = administrator_only(request.user)
         return self.show(request, user, NewKeyForm())
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        user = key_manager_only(request.user)
+        user = administrator_only(request.user)
         form = NewKeyForm(request.POST)
         token = ""
         if form.is_valid():
@@ -61,13 +61,13 @@ class KeyView(View):
     """One key. The provider says here how much it may ask for: posting to it changes that."""
 
     def get(self, request: HttpRequest, prefix: str) -> HttpResponse:
-        user = key_manager_only(request.user)
+        user = administrator_only(request.user)
         key = _visible_key(prefix)
         limits = {"requests_a_minute": key.requests_a_minute, "records_a_minute": key.records_a_minute}
         return self.show(request, key, KeyLimitsForm(initial=limits) if user.is_provider else None)
 
     def post(self, request: HttpRequest, prefix: str) -> HttpResponse:
-        user = key_manager_only(request.user)
+        user = administrator_only(request.user)
         key = _visible_key(prefix)
         if not user.is_provider:
             raise Http404
@@ -98,7 +98,7 @@ class KeyRevokeView(View):
     """Ends a key for ever."""
 
     def post(self, request: HttpRequest, prefix: str) -> HttpResponse:
-        user = key_manager_only(request.user)
+        user = administrator_only(request.user)
         key = _visible_key(prefix)
         try:
             revoke_api_key(key=key, by=user, now=timezone.now())

@@ -108,13 +108,8 @@ class User(AbstractBaseUser):
         return self.role == Role.PROVIDER_ADMIN
 
     @property
-    def may_send_usage(self) -> bool:
-        """Administrators of the provider and of a partner: what they send becomes figures."""
-        return self.role in (Role.PROVIDER_ADMIN, Role.PARTNER_ADMIN)
-
-    @property
-    def may_manage_keys(self) -> bool:
-        """Administrators of the provider and of a partner: who has a key acts for the organisation."""
+    def is_administrator(self) -> bool:
+        """Administers the provider or a partner: sends usage, mends it, decides about it, and has keys for programs."""
         return self.role in (Role.PROVIDER_ADMIN, Role.PARTNER_ADMIN)
 
     @property

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import django_tables2
 from django.urls import reverse
@@ -16,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.core.columns import column
 from apps.core.formatting import EN_DASH, moment, number
 from apps.core.spreadsheets import FILE_LANGUAGE, harmless
 from apps.usage.domain.records import KINDS_OF_FILE, Content, Kind
@@ -32,19 +32,15 @@ def kind_label(kind: int) -> str:
     return str(_LABELS[Kind(kind)])
 
 
-def _column(name: Any, **attributes: Any) -> django_tables2.Column:
-    return django_tables2.Column(verbose_name=name, empty_values=(), orderable=False, **attributes)
-
-
 class ConflictTable(django_tables2.Table):
     """Conflicts with their customer and delivery; those that wait come first."""
 
-    record = _column(gettext_lazy("Record"))
-    customer = _column(gettext_lazy("Customer"))
-    kind = _column(gettext_lazy("Kind"))
-    starts = _column(gettext_lazy("Arriving content"), attrs={"cell": {"class": "nowrap"}})
-    came = _column(gettext_lazy("Came with"))
-    state = _column(gettext_lazy("State"))
+    record = column(gettext_lazy("Record"))
+    customer = column(gettext_lazy("Customer"))
+    kind = column(gettext_lazy("Kind"))
+    starts = column(gettext_lazy("Arriving content"), attrs={"cell": {"class": "nowrap"}})
+    came = column(gettext_lazy("Came with"))
+    state = column(gettext_lazy("State"))
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Conflicts"), "row_header": "record", "class": "is-sticky"}

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import View
 
+from apps.accounts.guards import administrator_only, staff_only
 from apps.accounts.models import User
 from apps.catalogue.domain.kinds import SkuKind, UsageType
 from apps.catalogue.models import Sku
@@ -34,7 +35,6 @@ from apps.invoicing.conflict_tables import (
 from apps.reconciliation.conflict_effect import CycleEffect
 from apps.usage.conflict_sides import get_stored, list_closed_cycles_touched
 from apps.usage.filters import ConflictFilter
-from apps.usage.guards import may_mend, sender_admin_only, sender_only
 from apps.usage.models import Conflict, Source
 from apps.usage.services import decide_conflict, decide_conflicts
 
@@ -47,12 +47,12 @@ class ConflictListView(View):
     """All conflicts, those that wait first. Posting decides all that wait of one delivery."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         filters, conflicts = _filtered(request)
         return _list_page(request, user, filters, conflicts)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        user = sender_admin_only(request.user)
+        user = administrator_only(request.user)
         filters, conflicts = _filtered(request)
         waiting = list(conflicts.filter(decided_at=None)[:DECIDED_AT_ONCE])
         if not waiting or not filters.form.cleaned_data.get("delivery"):
@@ -82,13 +82,13 @@ class ConflictView(View):
     """One conflict: both sides, what the decision would do to the figures, and the decision."""
 
     def get(self, request: HttpRequest, conflict_id: int) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         return _page(request, user, visible_conflict(conflict_id), DecisionForm())
 
     def post(self, request: HttpRequest, conflict_id: int) -> HttpResponse:
-        sender_only(request.user)
+        staff_only(request.user)
         conflict = visible_conflict(conflict_id)
-        user = sender_admin_only(request.user)
+        user = administrator_only(request.user)
         form = DecisionForm(request.POST)
         if not form.is_valid():
             return _page(request, user, conflict, form)
@@ -110,7 +110,7 @@ class ConflictsCsvView(View):
     """The same list, all of its pages, as CSV."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        sender_only(request.user)
+        staff_only(request.user)
         _filters, conflicts = _filtered(request)
         name = f"conflicts-{timezone.now().date().isoformat()}.csv"
         return HttpResponse(
@@ -169,7 +169,7 @@ def _list_page(
             "file": file_of(shown[0]) if of_one_file else "",
             "waiting": waiting,
             "decided_at_once": number(min(waiting, DECIDED_AT_ONCE)),
-            "form": (form or DecisionForm()) if of_one_file and waiting and may_mend(user) else None,
+            "form": (form or DecisionForm()) if of_one_file and waiting and user.is_administrator else None,
             "action": request.get_full_path(),
             "csv_url": f"{reverse('invoicing:conflicts-csv')}{f'?{query}' if query else ''}",
         },
@@ -180,9 +180,10 @@ def _list_page(
 def _page(request: HttpRequest, user: User, conflict: Conflict, form: DecisionForm) -> HttpResponse:
     is_open = conflict.decided_at is None
     stored = get_stored(conflict)
+    replaced = _replaced(conflict) if stored.content == conflict.content else None
     effects = list_priced_effects(conflict, today=timezone.now().date()) if is_open else []
     closed = list_closed_cycles_touched(conflict) if is_open else []
-    may_decide = is_open and may_mend(user) and (user.is_provider or not closed)
+    may_decide = is_open and user.is_administrator and (user.is_provider or not closed)
     label, tone = conflict_state(conflict)
     others = (
         Conflict.objects.filter(delivery=conflict.delivery_id, decided_at=None)
@@ -201,15 +202,31 @@ def _page(request: HttpRequest, user: User, conflict: Conflict, form: DecisionFo
             "file": file_of(conflict),
             "source": Source.objects.get(pk=conflict.source_id).name,
             "stored": stored,
-            "compared": compare(stored.content, conflict.content, kind=conflict.kind),
+            "replaced": replaced,
+            "compared": compare(stored.content, (replaced or conflict).content, kind=conflict.kind),
             "effects": [_effect(each) for each in effects],
             "others": others,
             "form": form if may_decide else None,
-            "closed": [period(each) for each in closed] if not user.is_provider and may_mend(user) else [],
+            "closed": [period(each) for each in closed]
+            if not user.is_provider and user.is_administrator
+            else [],
             "breadcrumbs": [(_("Conflicts"), reverse("invoicing:conflicts"))],
         },
         status=422 if form.is_bound and form.errors else 200,
     )
+
+
+def _replaced(conflict: Conflict) -> Conflict | None:
+    """What counted until the decision took the arriving content in its place."""
+    same = Conflict.objects.filter(
+        customer=conflict.customer_id,
+        kind=conflict.kind,
+        source_id=conflict.source_id,
+        record_id=conflict.record_id,
+        decided_at=conflict.decided_at,
+        took_arriving=False,
+    )
+    return same.order_by("pk").last() if conflict.took_arriving else None
 
 
 def _effect(priced: PricedEffect) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.catalogue.domain.kinds import UsageType
+from apps.core.columns import column
 from apps.core.domain.periods import Period
 from apps.core.formatting import EN_DASH, amount, day, moment, number, period
 from apps.invoicing.control_words import causes_of, column_name, reasons, verdict
@@ -31,17 +32,13 @@ PAPERS_A_PAGE = 25
 Plain = Mapping[str, Any]
 
 
-def _column(name: Any, **attributes: Any) -> django_tables2.Column:
-    return django_tables2.Column(verbose_name=name, empty_values=(), orderable=False, **attributes)
-
-
 class ControlPaperTable(django_tables2.Table):
     """Papers of one customer, newest first."""
 
-    name = _column(gettext_lazy("Paper"))
-    cycle = _column(gettext_lazy("Billing cycle"), attrs={"cell": {"class": "nowrap"}})
-    verdict = _column(gettext_lazy("Verdict"), attrs={"td": {"class": "control-why"}})
-    compared = _column(gettext_lazy("Compared"), attrs={"cell": {"class": "nowrap"}})
+    name = column(gettext_lazy("Paper"))
+    cycle = column(gettext_lazy("Billing cycle"), attrs={"cell": {"class": "nowrap"}})
+    verdict = column(gettext_lazy("Verdict"), attrs={"td": {"class": "control-why"}})
+    compared = column(gettext_lazy("Compared"), attrs={"cell": {"class": "nowrap"}})
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Control totals"), "row_header": "name", "class": "is-sticky"}
@@ -128,15 +125,15 @@ class _FigureColumn(django_tables2.Column):
 class ControlRowTable(django_tables2.Table):
     """Rows of a paper beside ours: one number where both agree, theirs and ours where they do not."""
 
-    day = _column(gettext_lazy("Usage Date"), attrs={"cell": {"class": "nowrap"}})
-    usage_type = _column(gettext_lazy("Usage Type"), attrs={"cell": {"class": "nowrap"}})
+    day = column(gettext_lazy("Usage Date"), attrs={"cell": {"class": "nowrap"}})
+    usage_type = column(gettext_lazy("Usage Type"), attrs={"cell": {"class": "nowrap"}})
     used = _FigureColumn(gettext_lazy("Units Used"), Column.USED, proof.Column.USED)
     committed = _FigureColumn(gettext_lazy("Units Commitment"), Column.COMMITTED, proof.Column.COMMITTED)
     substituted = _FigureColumn(
         gettext_lazy("Units Substituted"), Column.SUBSTITUTED, proof.Column.SUBSTITUTED
     )
     overage = _FigureColumn(gettext_lazy("Units Overage"), Column.OVERAGE, proof.Column.OVERAGE)
-    why = _column(gettext_lazy("Explanation"), attrs={"td": {"class": "control-why"}})
+    why = column(gettext_lazy("Explanation"), attrs={"td": {"class": "control-why"}})
 
     class Meta:
         attrs = {
@@ -163,8 +160,8 @@ class ControlRowTable(django_tables2.Table):
     def render_why(self, record: Plain) -> SafeString | str:
         """Each thing that differs once; the mark has no column of its own."""
         said: dict[str, str] = {}
-        for column in Column:
-            found = record["differs"].get(column)
+        for each in Column:
+            found = record["differs"].get(each)
             if found is None:
                 continue
             text = (
@@ -172,7 +169,7 @@ class ControlRowTable(django_tables2.Table):
                 if found
                 else _("not explained")
             )
-            if column == Column.MARK:
+            if each == Column.MARK:
                 text = _("overage peak: %(reason)s") % {"reason": text}
             said.setdefault(text, "" if found else "is-open")
         if not said:
@@ -207,7 +204,7 @@ class ControlLineTable(django_tables2.Table):
     unit_price = _line_column(gettext_lazy("Unit price"), "unit_price")
     discount_pct = _line_column(gettext_lazy("Discount %"), "discount_pct")
     total = _line_column(gettext_lazy("Amount"), "amount")
-    why = _column(gettext_lazy("Explanation"), attrs={"td": {"class": "control-why"}})
+    why = column(gettext_lazy("Explanation"), attrs={"td": {"class": "control-why"}})
 
     class Meta:
         attrs = {

@@ -83,13 +83,13 @@ def verdict(kind: str, result: Plain) -> tuple[str, str]:
         )
         if taxes["differ"]:
             tone = "warning" if taxes["reasons"] else "danger"
-            return f"{said % counts} {_('The taxes differ.')}", tone
+            return said % counts + " " + _("The taxes differ."), tone
         return said % counts, "ok"
     said = ngettext(
         "%(count)s of %(lines)s lines differs.", "%(count)s of %(lines)s lines differ.", result["differing"]
     )
     if not result["unexplained"]:
-        return f"{said % counts} {_('All of it is explained.')}", "warning"
+        return said % counts + " " + _("All of it is explained."), "warning"
     left = ngettext(
         "%(unexplained)s line cannot be explained.",
         "%(unexplained)s lines cannot be explained.",

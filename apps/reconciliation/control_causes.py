@@ -217,4 +217,4 @@ _LONG: dict[Cause, Callable[[Plain], str]] = {
 
 def joined(reasons: Iterable[str]) -> str:
     """Reasons that are as good as each other."""
-    return _(" or ").join(dict.fromkeys(reasons))
+    return (" " + _("or") + " ").join(dict.fromkeys(reasons))

@@ -148,7 +148,7 @@ def verdict(result: Plain) -> tuple[str, str]:
         % counts
     )
     if not unexplained:
-        return f"{said} {_('All of it is explained.')}", "warning"
+        return said + " " + _("All of it is explained."), "warning"
     left = ngettext(
         "%(unexplained)s day cannot be explained.", "%(unexplained)s days cannot be explained.", unexplained
     )

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.core.columns import column, figure
 from apps.core.commands import BY_COMMAND_LINE
 from apps.core.formatting import duration, moment, number
 from apps.reconciliation.models import Run
@@ -32,24 +33,16 @@ def who(name: str) -> str:
     return _("Command line") if name == BY_COMMAND_LINE else name or _("By itself")
 
 
-def _column(name: Any, **attributes: Any) -> django_tables2.Column:
-    return django_tables2.Column(verbose_name=name, empty_values=(), orderable=False, **attributes)
-
-
-def _figure(name: Any) -> django_tables2.Column:
-    return _column(name, attrs={"cell": {"class": "num"}})
-
-
 class RunTable(django_tables2.Table):
     """Runs, newest first. ``measure`` must have read how far those of the page have come."""
 
-    started = _column(gettext_lazy("Started"))
-    state = _column(gettext_lazy("State"))
-    customers = _figure(gettext_lazy("Customers"))
-    parked = _figure(gettext_lazy("Parked"))
-    records = _figure(gettext_lazy("Records read"))
-    days = _figure(gettext_lazy("Days calculated"))
-    took = _figure(gettext_lazy("Took"))
+    started = column(gettext_lazy("Started"))
+    state = column(gettext_lazy("State"))
+    customers = figure(gettext_lazy("Customers"))
+    parked = figure(gettext_lazy("Parked"))
+    records = figure(gettext_lazy("Records read"))
+    days = figure(gettext_lazy("Days calculated"))
+    took = figure(gettext_lazy("Took"))
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Runs"), "row_header": "started", "class": "is-sticky"}
@@ -101,9 +94,9 @@ class RunTable(django_tables2.Table):
 class ParkedTable(django_tables2.Table):
     """The customers of ``parked_customers``, each with the reason; where ``retries`` with a button of that form."""
 
-    customer = _column(gettext_lazy("Customer"))
-    reason = _column(gettext_lazy("Reason"), accessor="reason")
-    retry = _column(gettext_lazy("Action"), attrs={"td": {"class": "shrink"}})
+    customer = column(gettext_lazy("Customer"))
+    reason = column(gettext_lazy("Reason"), accessor="reason")
+    retry = column(gettext_lazy("Action"), attrs={"td": {"class": "shrink"}})
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Parked customers"), "row_header": "customer"}

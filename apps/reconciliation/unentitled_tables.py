@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from apps.core.columns import column, figure
 from apps.core.formatting import day, duration, number
 from apps.reconciliation.unentitled import UnentitledDay, UnentitledUse
 from apps.usage.domain.records import Kind
@@ -33,14 +34,6 @@ def kind_name(kind: Kind) -> str:
     }[kind]
 
 
-def _column(name: Any, **attributes: Any) -> django_tables2.Column:
-    return django_tables2.Column(verbose_name=name, empty_values=(), orderable=False, **attributes)
-
-
-def _figure(name: Any) -> django_tables2.Column:
-    return _column(name, attrs={"cell": {"class": "num"}})
-
-
 def _customer_link(ref: str, name: str) -> SafeString:
     return format_html(
         '<a class="row-link" href="{}">{}</a><span class="sub">{}</span>',
@@ -53,13 +46,13 @@ def _customer_link(ref: str, name: str) -> SafeString:
 class UnentitledTable(django_tables2.Table):
     """What customers used without a subscription, a line for each and kind."""
 
-    customer = _column(gettext_lazy("Customer"))
-    partner = _column(gettext_lazy("Partner"), accessor="partner_name")
-    kind = _column(gettext_lazy("Kind"))
-    first = _column(gettext_lazy("First day"), attrs={"cell": {"class": "nowrap"}})
-    last = _column(gettext_lazy("Last day"), attrs={"cell": {"class": "nowrap"}})
-    days = _figure(gettext_lazy("Days"))
-    records = _figure(gettext_lazy("Number of records"))
+    customer = column(gettext_lazy("Customer"))
+    partner = column(gettext_lazy("Partner"), accessor="partner_name")
+    kind = column(gettext_lazy("Kind"))
+    first = column(gettext_lazy("First day"), attrs={"cell": {"class": "nowrap"}})
+    last = column(gettext_lazy("Last day"), attrs={"cell": {"class": "nowrap"}})
+    days = figure(gettext_lazy("Days"))
+    records = figure(gettext_lazy("Number of records"))
 
     class Meta:
         attrs = {
@@ -79,12 +72,12 @@ class UnentitledTable(django_tables2.Table):
 class OpenTooLongTable(django_tables2.Table):
     """Records without an end that are older than their offer lets one last."""
 
-    customer = _column(gettext_lazy("Customer"))
-    kind = _column(gettext_lazy("Kind"))
-    record = _column(gettext_lazy("Record"), accessor="record_id")
-    actor = _column(gettext_lazy("Agent or contact"))
-    started_at = _column(gettext_lazy("Started"), attrs={"cell": {"class": "nowrap"}})
-    longest = _figure(gettext_lazy("Counts as lasting"))
+    customer = column(gettext_lazy("Customer"))
+    kind = column(gettext_lazy("Kind"))
+    record = column(gettext_lazy("Record"), accessor="record_id")
+    actor = column(gettext_lazy("Agent or contact"))
+    started_at = column(gettext_lazy("Started"), attrs={"cell": {"class": "nowrap"}})
+    longest = figure(gettext_lazy("Counts as lasting"))
 
     class Meta:
         attrs = {
@@ -107,9 +100,9 @@ class OpenTooLongTable(django_tables2.Table):
 class UnentitledDayTable(django_tables2.Table):
     """Days of one customer."""
 
-    day = _column(gettext_lazy("Day"), attrs={"cell": {"class": "nowrap"}})
-    kind = _column(gettext_lazy("Kind"))
-    records = _figure(gettext_lazy("Number of records"))
+    day = column(gettext_lazy("Day"), attrs={"cell": {"class": "nowrap"}})
+    kind = column(gettext_lazy("Kind"))
+    records = figure(gettext_lazy("Number of records"))
 
     class Meta:
         attrs = {

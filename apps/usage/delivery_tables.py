@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.core.columns import column, figure
 from apps.core.commands import BY_COMMAND_LINE
 from apps.core.formatting import moment, number
 from apps.usage.domain.records import KINDS_OF_FILE
@@ -53,25 +55,22 @@ def kept_aside_address(delivery: Delivery, reason: str = "") -> str:
     return f"{reverse('usage:kept_aside')}?{urlencode(named)}"
 
 
-def _column(name: Any, **attributes: Any) -> django_tables2.Column:
-    return django_tables2.Column(verbose_name=name, empty_values=(), orderable=False, **attributes)
-
-
-def _figure(name: Any) -> django_tables2.Column:
-    return _column(name, attrs={"cell": {"class": "num"}})
+def conflicts_address(delivery: Delivery) -> str:
+    """The page of the conflicts that a delivery came with."""
+    return f"{reverse('invoicing:conflicts')}?{urlencode({'delivery': str(delivery.pk)})}"
 
 
 class DeliveryTable(django_tables2.Table):
     """Deliveries, newest first."""
 
-    file = _column(gettext_lazy("File"))
-    state = _column(gettext_lazy("State"))
-    holds = _column(gettext_lazy("Holds"))
-    came = _column(gettext_lazy("Came"))
-    accepted = _figure(gettext_lazy("Accepted"))
-    duplicate = _figure(gettext_lazy("Duplicate"))
-    conflict = _figure(gettext_lazy("Conflict"))
-    rejected = _figure(gettext_lazy("Rejected"))
+    file = column(gettext_lazy("File"))
+    state = column(gettext_lazy("State"))
+    holds = column(gettext_lazy("Holds"))
+    came = column(gettext_lazy("Came"))
+    accepted = figure(gettext_lazy("Accepted"))
+    duplicate = figure(gettext_lazy("Duplicate"))
+    conflict = figure(gettext_lazy("Conflict"))
+    rejected = figure(gettext_lazy("Rejected"))
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Deliveries"), "row_header": "file", "class": "is-sticky"}
@@ -114,7 +113,9 @@ class DeliveryTable(django_tables2.Table):
     def render_conflict(self, record: Delivery) -> str | SafeString:
         if not record.conflict:
             return "0"
-        return format_html('<span class="is-over">{}</span>', number(record.conflict))
+        return format_html(
+            '<a class="why is-over" href="{}">{}</a>', conflicts_address(record), number(record.conflict)
+        )
 
     def render_rejected(self, record: Delivery) -> str | SafeString:
         if not record.rejected:
@@ -127,9 +128,9 @@ class DeliveryTable(django_tables2.Table):
 class ReasonTable(django_tables2.Table):
     """Why rows of a delivery were kept aside (``progress.count_reasons``)."""
 
-    reason = _column(gettext_lazy("Reason"))
-    rows_aside = _figure(gettext_lazy("Rows"))
-    to_mend = _figure(gettext_lazy("To be mended"))
+    reason = column(gettext_lazy("Reason"))
+    rows_aside = figure(gettext_lazy("Rows"))
+    to_mend = figure(gettext_lazy("To be mended"))
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Rows kept aside"), "row_header": "reason"}
@@ -146,7 +147,7 @@ class ReasonTable(django_tables2.Table):
         return format_html(
             '<a class="row-link" href="{}">{}</a>',
             kept_aside_address(self.delivery, record["reason"]),
-            told(record["reason"]),
+            capfirst(told(record["reason"])),
         )
 
     def render_rows_aside(self, record: dict[str, Any]) -> str:

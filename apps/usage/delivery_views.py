@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import View
 
+from apps.accounts.guards import administrator_only, staff_only
 from apps.accounts.models import User
 from apps.core.formatting import duration, moment, number
 from apps.core.problems import Refusal
@@ -28,6 +29,7 @@ from apps.usage.delivery_forms import UploadForm
 from apps.usage.delivery_tables import (
     DeliveryTable,
     ReasonTable,
+    conflicts_address,
     delivery_state,
     kept_aside_address,
     kind_in_words,
@@ -35,7 +37,6 @@ from apps.usage.delivery_tables import (
 )
 from apps.usage.filters import DeliveryFilter
 from apps.usage.formats import list_formats
-from apps.usage.guards import may_mend, sender_admin_only, sender_only
 from apps.usage.models import Channel, Delivery, DeliveryState, Source
 from apps.usage.progress import Progress, count_reasons, get_progress
 from apps.usage.services import receive_file
@@ -68,11 +69,11 @@ class DeliveryListView(View):
     """What was delivered, newest first. Posting to it sends files."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        user = sender_only(request.user)
-        return _show(request, user, UploadForm(formats=_formats()) if may_mend(user) else None)
+        user = staff_only(request.user)
+        return _show(request, user, UploadForm(formats=_formats()) if user.is_administrator else None)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        user = sender_admin_only(request.user)
+        user = administrator_only(request.user)
         if line := refusal_of(request):
             return refuse(request, line, NO_ROOM if line == no_room() else 413)
         form = UploadForm(request.POST, request.FILES, formats=_formats())
@@ -91,7 +92,7 @@ class DeliveryView(View):
     """One delivery. While it is read the page asks for itself again every two seconds."""
 
     def get(self, request: HttpRequest, delivery_id: int) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         delivery = _visible_delivery(delivery_id)
         progress = get_progress(delivery, now=timezone.now())
         reasons = count_reasons(delivery)
@@ -112,8 +113,11 @@ class DeliveryView(View):
                 "reasons": ReasonTable(reasons, delivery=delivery) if reasons else None,
                 "to_mend": sum(left for _reason, _rows, left in reasons),
                 "kept_aside_url": kept_aside_address(delivery),
-                "is_kept": is_kept and may_mend(user),
-                "may_read_again": may_mend(user) and is_kept and delivery.state == DeliveryState.FAILED,
+                "conflicts_url": conflicts_address(delivery),
+                "is_kept": is_kept and user.is_administrator,
+                "may_read_again": user.is_administrator
+                and is_kept
+                and delivery.state == DeliveryState.FAILED,
                 "breadcrumbs": [(_("Deliveries"), reverse("usage:deliveries"))],
             },
         )
@@ -123,7 +127,7 @@ class DeliveryAgainView(View):
     """Lets a delivery that failed be read once more."""
 
     def post(self, request: HttpRequest, delivery_id: int) -> HttpResponse:
-        user = sender_admin_only(request.user)
+        user = administrator_only(request.user)
         delivery = _visible_delivery(delivery_id)
         try:
             read_again(delivery=delivery, by=user)
@@ -138,7 +142,7 @@ class DeliveryFileView(View):
     """The file as it came, while it is kept: until it is read, and for a while after it failed."""
 
     def get(self, request: HttpRequest, delivery_id: int) -> FileResponse:
-        sender_admin_only(request.user)
+        administrator_only(request.user)
         delivery = _visible_delivery(delivery_id)
         path = stored_file(delivery)
         if path is None:
@@ -171,7 +175,10 @@ def _formats() -> list[tuple[str, str]]:
 def _show(request: HttpRequest, user: User, form: UploadForm | None, status: int = 200) -> HttpResponse:
     """The list, with the form where somebody may send."""
     filters = DeliveryFilter(request.GET, queryset=Delivery.objects.order_by("-arrived_at", "-pk"))
+    is_filtered = any(request.GET.get(name) for name in filters.filters)
     table = DeliveryTable(filters.qs)
+    if not is_filtered:
+        table.empty_text = _("Nothing was delivered yet.")
     table.paginate(per_page=DELIVERIES_A_PAGE)
     table.page = table.paginator.get_page(request.GET.get("page"))
     shown = [row.record for row in table.paginated_rows]
@@ -185,7 +192,7 @@ def _show(request: HttpRequest, user: User, form: UploadForm | None, status: int
             "most": filesizeformat(settings.MOST_UPLOADED),
             "most_files": MOST_FILES,
             "filters": filters,
-            "is_filtered": any(request.GET.get(name) for name in filters.filters),
+            "is_filtered": is_filtered,
             "table": table,
             "goes_on": any(each.state in (DeliveryState.WAITING, DeliveryState.READING) for each in shown),
         },

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import django_tables2
 from django.urls import reverse
@@ -14,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.core.columns import column
 from apps.core.formatting import moment
 from apps.usage.domain.formats import CONTROL_TOTALS, Format
 from apps.usage.models import FormatDescription
@@ -42,17 +42,13 @@ def kind_of_format(kind: str) -> str:
     }[kind]
 
 
-def _column(name: Any, **attributes: Any) -> django_tables2.Column:
-    return django_tables2.Column(verbose_name=name, empty_values=(), orderable=False, **attributes)
-
-
 class FormatTable(django_tables2.Table):
     """Formats: the shipped ones and an organisation's own."""
 
-    name = _column(gettext_lazy("Format"))
-    kind = _column(gettext_lazy("Holds"), attrs={"cell": {"class": "nowrap"}})
-    recognised = _column(gettext_lazy("Recognised by the columns"))
-    origin = _column(gettext_lazy("Described by"))
+    name = column(gettext_lazy("Format"))
+    kind = column(gettext_lazy("Holds"), attrs={"cell": {"class": "nowrap"}})
+    recognised = column(gettext_lazy("Recognised by the columns"))
+    origin = column(gettext_lazy("Described by"))
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Formats"), "row_header": "name", "class": "is-sticky"}

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import View
 
+from apps.accounts.guards import administrator_only, staff_only
 from apps.core.formatting import number
 from apps.usage.domain.descriptions import parse_format
 from apps.usage.domain.formats import FormatError
 from apps.usage.format_forms import FormatForm
 from apps.usage.format_tables import FormatTable, kind_of_format, list_as_shown, trial_table
 from apps.usage.formats import list_formats, own_descriptions, shipped_formats, shipped_texts
-from apps.usage.guards import may_mend, sender_admin_only, sender_only
 from apps.usage.models import FormatDescription
 from apps.usage.services.formats import FormatRefused, checked_format, delete_format, save_format
 from apps.usage.trying import Trial, try_format
@@ -29,16 +29,16 @@ class FormatListView(View):
     """The shipped formats, and those that the organisation has added."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         table = FormatTable(list_as_shown(list_formats(), own_descriptions()))
-        return render(request, "usage/formats.html", {"table": table, "may_add": may_mend(user)})
+        return render(request, "usage/formats.html", {"table": table, "may_add": user.is_administrator})
 
 
 class FormatAddView(View):
     """A new description; ``?from=`` names the format that it starts from."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        sender_admin_only(request.user)
+        administrator_only(request.user)
         start = request.GET.get("from", "")
         form = FormatForm(initial={"text": _start_from(start)})
         return _edit(request, form, None)
@@ -51,16 +51,16 @@ class FormatView(View):
     """One format, and its description to change where it is the organisation's own."""
 
     def get(self, request: HttpRequest, format_name: str) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         if format_name not in shipped_texts():
             description = _own_description(format_name)
-            if may_mend(user):
+            if user.is_administrator:
                 return _edit(request, FormatForm(initial={"text": description.text}), description)
             return _show(request, description.name, description.text, may_add=False)
-        return _show(request, format_name, shipped_texts()[format_name], may_add=may_mend(user))
+        return _show(request, format_name, shipped_texts()[format_name], may_add=user.is_administrator)
 
     def post(self, request: HttpRequest, format_name: str) -> HttpResponse:
-        sender_admin_only(request.user)
+        administrator_only(request.user)
         return _save(request, _own_description(format_name))
 
 
@@ -68,7 +68,7 @@ class FormatDeleteView(View):
     """Removes a description of the organisation's own."""
 
     def post(self, request: HttpRequest, format_name: str) -> HttpResponse:
-        user = sender_admin_only(request.user)
+        user = administrator_only(request.user)
         delete_format(description=_own_description(format_name), by=user)
         messages.success(request, _("The format %(name)s is removed.") % {"name": format_name})
         return redirect("usage:formats")
@@ -110,7 +110,7 @@ ended_at = "Logout"
 
 def _save(request: HttpRequest, description: FormatDescription | None) -> HttpResponse:
     """Keep what was written, or show how it would read a sample, or say at the field what is wrong with it."""
-    user = sender_admin_only(request.user)
+    user = administrator_only(request.user)
     form = FormatForm(request.POST)
     trial = None
     if form.is_valid():

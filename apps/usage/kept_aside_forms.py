@@ -45,6 +45,13 @@ _CELL_LABELS = {
 _MAY_BE_EMPTY = ("ended_at",)
 
 
+def cells_in_words(cells: Mapping[str, str], described: KindOfFile) -> list[tuple[str, str]]:
+    """The cells that say something, in the order of the form and named as there."""
+    return [
+        (str(_CELL_LABELS[name]), cells[name]) for name in ("customer", *described.columns) if cells.get(name)
+    ]
+
+
 class CorrectionForm(forms.Form):
     """A correction of a group's rows; without fields: they are sent as they are."""
 

@@ -17,6 +17,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.core.columns import column, figure
 from apps.core.formatting import moment, number
 from apps.core.spreadsheets import FILE_LANGUAGE, harmless
 from apps.usage.domain.records import KINDS_OF_FILE, Kind
@@ -52,19 +53,15 @@ def group_url(key: GroupKey) -> str:
     return f"{reverse('usage:kept_aside_group')}?{urlencode(parameters)}"
 
 
-def _column(name: Any, **attributes: Any) -> django_tables2.Column:
-    return django_tables2.Column(verbose_name=name, empty_values=(), orderable=False, **attributes)
-
-
 class GroupTable(django_tables2.Table):
     """Groups of open rows; each leads to where all of it is mended."""
 
-    reason = _column(gettext_lazy("Reason"))
-    rows_open = _column(gettext_lazy("Rows"), attrs={"cell": {"class": "num"}})
-    source = _column(gettext_lazy("Source"))
-    file = _column(gettext_lazy("File"))
-    sender = _column(gettext_lazy("Sent by"))
-    newest = _column(gettext_lazy("Newest"), attrs={"cell": {"class": "nowrap"}})
+    reason = column(gettext_lazy("Reason"))
+    rows_open = figure(gettext_lazy("Rows"))
+    source = column(gettext_lazy("Source"))
+    file = column(gettext_lazy("File"))
+    sender = column(gettext_lazy("Sent by"))
+    newest = column(gettext_lazy("Newest"), attrs={"cell": {"class": "nowrap"}})
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("What is to be mended"), "row_header": "reason"}
@@ -100,11 +97,11 @@ class GroupTable(django_tables2.Table):
 class KeptAsideTable(django_tables2.Table):
     """Rows kept aside, with their delivery; long texts are folded."""
 
-    row = _column(gettext_lazy("Row"))
-    reason = _column(gettext_lazy("Reason"))
-    text = _column(gettext_lazy("Text"))
-    arrived = _column(gettext_lazy("Arrived"), attrs={"cell": {"class": "nowrap"}})
-    state = _column(gettext_lazy("State"))
+    row = column(gettext_lazy("Row"))
+    reason = column(gettext_lazy("Reason"))
+    text = column(gettext_lazy("Text"))
+    arrived = column(gettext_lazy("Arrived"), attrs={"cell": {"class": "nowrap"}})
+    state = column(gettext_lazy("State"))
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Rows kept aside"), "row_header": "row", "class": "is-sticky"}

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import View
 
+from apps.accounts.guards import administrator_only, staff_only
 from apps.accounts.models import User
 from apps.core.formatting import number
 from apps.core.problems import Refusal
@@ -25,7 +26,6 @@ from apps.usage.domain.faults import Fault
 from apps.usage.domain.mending import column_at_fault
 from apps.usage.domain.records import KINDS_OF_FILE, Kind
 from apps.usage.filters import KeptAsideFilter
-from apps.usage.guards import may_mend, sender_admin_only, sender_only
 from apps.usage.kept_aside import DESCRIBED, GROUPS_SHOWN, GroupKey, list_groups, rows_of
 from apps.usage.kept_aside_forms import (
     CellsForm,
@@ -33,6 +33,7 @@ from apps.usage.kept_aside_forms import (
     CustomerForm,
     SetAsideForm,
     ZoneForm,
+    cells_in_words,
     form_of,
 )
 from apps.usage.kept_aside_tables import (
@@ -63,7 +64,7 @@ class KeptAsideView(View):
     """What waits to be mended by kind, then the rows."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         filters, rows = _filtered(request)
         table = KeptAsideTable(rows)
         table.paginate(per_page=ROWS_A_PAGE)
@@ -89,7 +90,7 @@ class KeptAsideCsvView(View):
     """The same rows, all of their pages, as CSV."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        sender_only(request.user)
+        staff_only(request.user)
         _filters, rows = _filtered(request)
         name = f"rows-kept-aside-{timezone.now().date().isoformat()}.csv"
         answer = HttpResponse(
@@ -104,13 +105,13 @@ class KeptAsideGroupView(View):
     """All open rows of a kind: mended together, after a look at what would become of them."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         return _group_page(request, user, _group_asked(request))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        sender_only(request.user)
+        staff_only(request.user)
         group = _group_asked(request)
-        user = sender_admin_only(request.user)
+        user = administrator_only(request.user)
         if request.POST.get("step") == "set-aside":
             return self._set_aside(request, user, group)
         form = _mending_form(request, group)
@@ -131,27 +132,27 @@ class KeptAsideGroupView(View):
             messages.error(request, str(refusal))
         else:
             _tell(request, mended)
-        return redirect(LIST)
+        return redirect(f"{reverse(LIST)}?settled=false")
 
     def _set_aside(self, request: HttpRequest, user: User, group: GroupKey) -> HttpResponse:
         form = SetAsideForm(request.POST, prefix="aside")
         if not form.is_valid():
             return _group_page(request, user, group, set_aside=form)
         _set_aside_told(request, user, rows_of(group), form, group.partner)
-        return redirect(LIST)
+        return redirect(f"{reverse(LIST)}?settled=false")
 
 
 class KeptAsideRowView(View):
     """One row: its text, what it lacks, and its cells to be written anew."""
 
     def get(self, request: HttpRequest, row_id: int) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         return _row_page(request, user, visible_row(row_id))
 
     def post(self, request: HttpRequest, row_id: int) -> HttpResponse:
-        sender_only(request.user)
+        staff_only(request.user)
         row = visible_row(row_id)
-        user = sender_admin_only(request.user)
+        user = administrator_only(request.user)
         rows = RowKeptAside.objects.filter(pk=row.pk)
         if request.POST.get("step") == "set-aside":
             aside = SetAsideForm(request.POST, prefix="aside")
@@ -259,7 +260,7 @@ def _group_page(
     table.paginate(per_page=ROWS_A_PAGE)
     table.page = table.paginator.get_page(request.GET.get("page"))
     made = form_of(group.reason)
-    may = may_mend(user) and table.paginator.count > 0
+    may = user.is_administrator and table.paginator.count > 0
     if may and form is None and made is not None:
         form = made(group=group)
     return render(
@@ -304,11 +305,11 @@ def _row_page(
     set_aside: SetAsideForm | None = None,
 ) -> HttpResponse:
     described = DESCRIBED[Kind(row.delivery.kind)]
-    may = may_mend(user) and row.settled_at is None
+    may = user.is_administrator and row.settled_at is None
     if form is None and may:
-        form = CellsForm(
-            described=described, cells={"customer": row.delivery.customer_ref, **(row.cells or {})}
-        )
+        cells = row.cells or {}
+        customer = cells.get("customer") or row.delivery.customer_ref
+        form = CellsForm(described=described, cells={**cells, "customer": customer})
         _mark(form, row)
     label, tone = row_state(row)
     return render(
@@ -322,7 +323,7 @@ def _row_page(
             "form": form,
             "set_aside": set_aside or SetAsideForm(prefix="aside"),
             "may_mend": may,
-            "cells": [(name, value) for name, value in (row.cells or {}).items() if value],
+            "cells": cells_in_words(row.cells or {}, described),
             "breadcrumbs": [(_("Rows kept aside"), reverse(LIST))],
         },
         status=422 if any(each and each.is_bound and each.errors for each in (form, set_aside)) else 200,

@@ -245,8 +245,8 @@ class RowKeptAside(models.Model):
     """A row that could not be a record: its line, its text and the reason. Belongs to who sent it.
 
     A line that becomes several records has parts. ``cells`` are those of the portal's own columns, None where the row
-    could not be told into cells. A row that is settled was sent again and came to ``outcome``, or was set aside for good
-    (no outcome).
+    could not be told into cells. A row that is settled was sent again and came to ``outcome``, or was set aside for
+    good (no outcome).
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, related_name="+")

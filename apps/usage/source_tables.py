@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from apps.core.columns import column
 from apps.core.domain.periods import Period
 from apps.core.formatting import EN_DASH, moment, number, period
 from apps.usage.domain.freshness import CalendarDay, DayState, Rhythm, gaps
@@ -105,19 +106,15 @@ def strip(days: Sequence[CalendarDay]) -> SafeString:
     )
 
 
-def _column(name: Any, **attributes: Any) -> django_tables2.Column:
-    return django_tables2.Column(verbose_name=name, empty_values=(), orderable=False, **attributes)
-
-
 class SourceTable(django_tables2.Table):
     """Sources (``freshness.list_freshness``), those that need attention first."""
 
-    source = _column(gettext_lazy("Source"))
-    state = _column(gettext_lazy("State"))
-    until = _column(gettext_lazy("Data until"))
-    last = _column(gettext_lazy("Last delivery"))
-    interval = _column(gettext_lazy("Usually"))
-    days = _column(gettext_lazy("Last 60 days"))
+    source = column(gettext_lazy("Source"))
+    state = column(gettext_lazy("State"))
+    until = column(gettext_lazy("Data until"), attrs={"cell": {"class": "nowrap"}})
+    last = column(gettext_lazy("Last delivery"), attrs={"cell": {"class": "nowrap"}})
+    interval = column(gettext_lazy("Usually"), attrs={"cell": {"class": "nowrap"}})
+    days = column(gettext_lazy("Last 60 days"))
 
     class Meta:
         attrs = {"aria-label": gettext_lazy("Sources"), "row_header": "source", "class": "is-sticky"}

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import View
 
+from apps.accounts.guards import administrator_only, staff_only
 from apps.accounts.models import AuditEntry
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.formatting import day, day_short, moment, number
@@ -32,7 +33,6 @@ from apps.usage.freshness import (
     list_kinds,
     list_rhythms,
 )
-from apps.usage.guards import may_mend, sender_admin_only, sender_only
 from apps.usage.models import Source
 from apps.usage.services.sources import TIME_ZONE_CHANGED, set_time_zone
 from apps.usage.source_forms import TimeZoneForm
@@ -81,7 +81,7 @@ class SourceListView(View):
     """All sources, those that need attention first."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         now = timezone.now()
         sources = list(Source.objects.select_related("partner"))
         rhythms = list_rhythms(sources, now=now)
@@ -103,13 +103,13 @@ class SourceView(View):
     """One source: its calendar kind by kind, and the zone of its times. Posting to it sets the zone."""
 
     def get(self, request: HttpRequest, source_id: int) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         source = _visible_source(source_id)
-        form = TimeZoneForm(current=source.time_zone) if may_mend(user) else None
+        form = TimeZoneForm(current=source.time_zone) if user.is_administrator else None
         return self.show(request, source, form)
 
     def post(self, request: HttpRequest, source_id: int) -> HttpResponse:
-        user = sender_admin_only(request.user)
+        user = administrator_only(request.user)
         source = _visible_source(source_id)
         form = TimeZoneForm(request.POST, current=source.time_zone)
         if not form.is_valid():
@@ -125,7 +125,7 @@ class SourceView(View):
     def show(
         self, request: HttpRequest, source: Source, form: TimeZoneForm | None, status: int = 200
     ) -> HttpResponse:
-        user = sender_only(request.user)
+        user = staff_only(request.user)
         now = timezone.now()
         rhythm = list_rhythms([source], now=now)[source.pk]
         window = _window(request.GET.get("until"), last_day_of(source), now.date())

@@ -24,7 +24,6 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
-from apps.usage.guards import may_mend
 
 logger = logging.getLogger(__name__)
 
@@ -191,7 +190,7 @@ def _may_send_files(request: HttpRequest) -> bool:
         return False
     if _takes(request, TAKES_PAPERS):
         return not user.is_customer
-    return _takes_files(request) and may_mend(user)
+    return _takes_files(request) and user.is_administrator
 
 
 def _takes_files(request: HttpRequest) -> bool:

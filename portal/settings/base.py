@@ -1,7 +1,6 @@
 """Settings that hold everywhere. What differs by place is read from the environment (README, "Configuration")."""
 
 from pathlib import Path
-from typing import Any
 
 import environ
 from celery.schedules import crontab

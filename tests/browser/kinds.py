@@ -8,7 +8,9 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.stage import ALICE, BOB, CHARLIE, DANA, ERIN, Person
+from tests.browser.stage import ALICE, BOB, CHARLIE, DANA, ERIN, GUIDE, Person
+
+GOLD = "/kept-aside/group/?sender=&source=import&kind=agent-sessions&reason=unknown+licence&value=gold"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,36 @@ def choose_a_file(page: Page) -> None:
         {"name": "usage.csv", "mimeType": "text/csv", "buffer": b"record_id\n1\n"}
     )
     expect(page.get_by_text("usage.csv")).to_be_visible()
+
+
+def preview_mending(page: Page) -> None:
+    page.get_by_label("Standard").check()
+    page.get_by_role("button", name="See what would become of them").first.click()
+    expect(page.get_by_text("Nothing is sent yet.")).to_be_visible()
+
+
+def open_row(page: Page) -> None:
+    page.get_by_role("link", name="Line 2").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Line 2 of faults.csv")
+    expect(page.get_by_label("Customer")).to_have_value("C-100")
+
+
+def open_conflict(page: Page) -> None:
+    page.get_by_role("link", name="s05-1").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Conflict about s05-1")
+
+
+def compare_a_paper(page: Page) -> None:
+    page.locator("input[type=file]").set_input_files(GUIDE / "daily-detail.csv")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_text("daily-detail.csv")).to_be_visible()
+
+
+def make_a_key(page: Page) -> None:
+    page.get_by_label("Name").fill("Warehouse")
+    page.get_by_label("Read usage").check()
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("rowheader", name="Warehouse")).to_be_visible()
 
 
 def open_days_as_table(page: Page) -> None:
@@ -95,6 +127,22 @@ KINDS = {
     "source": Kind("/sources/1/", BOB, "import", open_days_as_table),
     "kept-aside": Kind("/kept-aside/", BOB, "Usage data"),
     "conflicts": Kind("/conflicts/", BOB, "Usage data"),
+    "delivery-with-faults": Kind("/deliveries/5/", DANA, "faults.csv"),
+    "kept-aside-of-all": Kind("/kept-aside/?settled=false", DANA, "Usage data"),
+    "kept-aside-group": Kind(GOLD, DANA, "Unknown licence “gold”", preview_mending),
+    "kept-aside-row": Kind("/kept-aside/?delivery=5", DANA, "Usage data", open_row),
+    "conflicts-of-a-file": Kind("/conflicts/?delivery=5", DANA, "Usage data"),
+    "conflict": Kind("/conflicts/?delivery=5", DANA, "Usage data", open_conflict),
+    "conflict-of-a-partner": Kind("/conflicts/?record_id=s05-1", BOB, "Usage data", open_conflict),
+    "formats": Kind("/formats/", BOB, "Usage data"),
+    "format": Kind("/formats/webex-tasks/", BOB, "Webex Contact Center tasks with activities"),
+    "format-add": Kind("/formats/new/", BOB, "Describe a format"),
+    "control": Kind("/customers/C-100/control/", DANA, "Kungsgatan Bank"),
+    "control-paper": Kind("/customers/C-100/control/", BOB, "Kungsgatan Bank", compare_a_paper),
+    "digital": Kind("/customers/C-100/digital/", ALICE, "Kungsgatan Bank"),
+    "proof": Kind("/customers/C-100/billed/premium-named/proof/?cycle=2024-06-09", BOB, "Kungsgatan Bank"),
+    "api-keys": Kind("/api-keys/", DANA, "API keys"),
+    "api-key-made": Kind("/api-keys/", BOB, "API keys", make_a_key),
     "runs": Kind("/runs/", DANA, "Reconciliation"),
     "unentitled-usage": Kind("/unentitled/", DANA, "Reconciliation"),
     "offers": Kind("/offers/", DANA, "Reconciliation"),

@@ -18,6 +18,14 @@ from portal.embedded import home
 SAMPLE = Path(__file__).resolve().parents[2] / "portal" / "sample"
 GUIDE, AUGUST = SAMPLE / "guide-example", SAMPLE / "bank-august"
 PASSWORD = "see-every-figure"
+# Two of a licence that there is not, a customer that there is not, and a record that is stored with another licence.
+FAULTS = """\
+customer,record_id,agent_id,licence,started_at,ended_at
+,x1,std-01,gold,2024-06-15T07:00:00Z,2024-06-15T15:00:00Z
+,x2,std-02,gold,2024-06-15T07:00:00Z,2024-06-15T15:00:00Z
+Kungsgatan,x3,std-03,standard,2024-06-15T07:00:00Z,2024-06-15T15:00:00Z
+,s05-1,std-05,premium,2024-06-10T07:05:00Z,2024-06-10T15:00:00Z
+"""
 FIRST_ADMINISTRATOR = "first@provider.example"
 FIRST_LINK, DETAIL_CSV = "first-link.json", "daily-detail-of-command.csv"
 
@@ -56,6 +64,9 @@ def fill() -> None:
     for ref, cycle in (("C-100", "2024-06-09"), ("C-200", "1999-08-01"), ("C-300", "2024-06-09")):
         call_command("reconcile", customer=ref)
         call_command("run_billing", customer=ref, cycle=cycle, issue=True)
+    faults = home() / "faults.csv"
+    faults.write_text(FAULTS)
+    call_command("import_usage", "agent-sessions", str(faults), customer="C-100")
     render_pending_pdfs.delay()  # waits in Redis for the worker
     with scope(PROVIDER):
         for person in PEOPLE:

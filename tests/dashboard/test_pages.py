@@ -345,13 +345,17 @@ def test_the_navigation_of_each_role(client_of: Browser, alice: User, bob: User,
         page = get(client_of(reader), LIST)
         assert links_of_navigation(page) == [
             ("Customers", "/customers/", True),
+            ("Usage data", "/deliveries/", False),
             ("Invoices", "/invoices/", False),
             *more,
         ]
         assert organisation in page
-        assert links_of_navigation(get(client_of(reader), "/invoices/"))[1][2]
+        assert links_of_navigation(get(client_of(reader), "/invoices/"))[2][2]
+        for address in ("/deliveries/", "/kept-aside/", "/sources/", "/formats/", "/conflicts/"):
+            assert links_of_navigation(get(client_of(reader), address))[1][2]
     for address in ("/runs/", "/unentitled/", "/offers/", "/offers/A-FLEX-3-CC/"):
         assert [here for _, _, here in links_of_navigation(get(client_of(dana), address))] == [
+            False,
             False,
             False,
             True,

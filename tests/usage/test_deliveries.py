@@ -131,7 +131,7 @@ def test_the_kind_may_be_left_out_where_the_format_tells_it(
         '{"EventId":"e1","EventType":"LOGIN","EventTimestamp":"2024-06-10T08:00:00Z","AgentARN":"arn:a1"}\n'
     )
     assert receive(events, kind="").described.name == "agent-sessions"
-    with pytest.raises(UsageRefused, match="no format has these columns"):
+    with pytest.raises(UsageRefused, match="those of agent-sessions and wfo-sessions: say what they hold"):
         receive(files.write(HEADER), kind="")
 
 
@@ -448,3 +448,14 @@ def _deliver(piece: list[Fact], written: str, source: str, folder: Path) -> int:
         imported = import_file("agent-sessions", path, customer="C-1", source=source)
     assert imported.accepted + imported.duplicate == len(piece)
     return imported.accepted
+
+
+def test_a_file_that_breaks_off_is_refused_on_the_command_line_too(
+    own_customer: Customer, files: UsageFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "MOST_REJECTED", 10)
+    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 20)
+    with pytest.raises(UsageRefused, match=r"more than 10 rows are no records: the rest is not read"):
+        files.take(HEADER + numbered(range(5)) + "bad\n" * 100 + numbered(range(5, 9)))
+    with scope(PROVIDER):
+        assert (Interval.objects.count(), RowKeptAside.objects.count()) == (5, 15)

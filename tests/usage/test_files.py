@@ -134,7 +134,7 @@ def test_a_byte_order_mark_is_no_part_of_the_file(mark: str, content: str) -> No
         (b"MZ\x90\x00\x03\x00\x00\x00", "this is no text file"),
         (b"\x00" * 100, "this is no text file"),
         (b"\x1f\x8b\x08\x00 no gzip", "the packed file is damaged"),
-        (gzip.compress(HEADER.encode() * 100)[:-20], "the packed file is damaged"),
+        (gzip.compress(HEADER.encode() * 100, mtime=0)[:-20], "the packed file is damaged"),
         (b"PK\x03\x04 no zip", "the packed file is damaged"),
     ],
 )
@@ -147,7 +147,7 @@ def test_what_is_no_file_of_usage_is_refused_as_a_whole(content: str | bytes, sa
     ("header", "said"),
     [
         ("record_id,contact_id,started_at\n", "the header lacks the column ended_at"),
-        ("record_id,agent_id\n", "the header lacks the column contact_id, started_at, ended_at"),
+        ("record_id,agent_id\n", "the header lacks the columns contact_id, started_at, ended_at"),
         ("Record_Id,contact_id,started_at,ended_at\n", "the header lacks the column record_id"),
     ],
 )
@@ -427,10 +427,13 @@ def test_the_first_sheet_of_a_workbook_is_read() -> None:
     assert block.columns["contact_id"][1] == "1.5"
 
 
-@pytest.mark.parametrize(
-    "content", [workbook(), zipped(("xl/workbook.xml", "<no/>")), workbook(["x"])[:-300]]
-)
-def test_a_workbook_without_rows_or_a_broken_one_is_refused_as_a_whole(content: bytes) -> None:
+@pytest.mark.parametrize("broken", ["empty", "no workbook", "cut"])
+def test_a_workbook_without_rows_or_a_broken_one_is_refused_as_a_whole(broken: str) -> None:
+    content = {
+        "empty": workbook(),
+        "no workbook": zipped(("xl/workbook.xml", "<no/>")),
+        "cut": workbook(["x"])[:-300],
+    }[broken]
     with pytest.raises(UnreadableFileError, match=r"empty|cannot be read|damaged"):
         rows(content)
 

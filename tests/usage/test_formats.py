@@ -181,9 +181,14 @@ def test_several_that_fit_alike_are_named() -> None:
         (
             ["Session"],
             {"kind": "ivr-legs"},
-            "the header lacks the column record_id, contact_id, started_at, ended_at",
+            "the header lacks the columns record_id, contact_id, started_at, ended_at",
         ),
         (["Session"], {}, "no format has these columns"),
+        (
+            ["record_id", "agent_id", "licence", "started_at", "ended_at"],
+            {},
+            "these columns are those of agent-sessions and wfo-sessions: say what they hold",
+        ),
         (["Session"], {"name": "acme"}, "the file lacks Agent, which a file of Acme sessions has"),
         (["Session"], {"name": "nobody"}, "there is no format nobody"),
         (

@@ -403,7 +403,11 @@ def test_unknown_columns_are_told(two_partners: tuple[Customer, Customer], files
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("", "is empty"), ("\n\n", "is empty"), ("record_id,agent_id\nr1,a1\n", "lacks the column licence")],
+    [
+        ("", "is empty"),
+        ("\n\n", "is empty"),
+        ("record_id,agent_id\nr1,a1\n", "lacks the columns licence, started_at"),
+    ],
 )
 def test_a_file_that_is_none_is_refused_with_its_name_and_nothing_is_stored(
     two_partners: tuple[Customer, Customer], files: UsageFiles, content: str, said: str

@@ -68,7 +68,7 @@ def test_a_session_takes_the_licence_of_the_day_on_which_it_starts() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "the header lacks the column agent_id, licence, from"),
+        ("", "the header lacks the columns agent_id, licence, from"),
         ("agent_id,from\na,2024-01-01", "the header lacks the column licence"),
         ("agent_id,licence,from\n,premium,2024-01-01", "line 2: an agent has 1 to 200 characters"),
         (

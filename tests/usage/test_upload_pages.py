@@ -457,7 +457,7 @@ def test_a_delivery_says_how_far_it_is_and_asks_again_until_it_is_over(
     page = client_of(bob).get(f"/deliveries/{delivery.pk}/").content.decode()
     assert "hx-trigger" not in page
     assert "Read to its end in" in page
-    assert "not a time" in page
+    assert "Not a time" in page
     assert f"/kept-aside/?delivery={delivery.pk}" in page
 
 

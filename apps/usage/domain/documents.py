@@ -11,8 +11,9 @@ from typing import Any
 from apps.usage.domain.blocks import LONGEST_TEXT, Block, block_of_records
 from apps.usage.domain.contents import BLOCK, LONGEST_LINE
 
-LONGEST_DOCUMENT = 20_000_000
+LONGEST_DOCUMENT = 4_000_000  # characters of one value; the records of an array are values of their own
 _BETWEEN = re.compile(r"[\s,]*")
+MOST_RECORDS_IN_ONE = 50_000
 _DEEPEST_ENVELOPE = 4
 
 
@@ -91,7 +92,7 @@ def _in_blocks(values: Iterator[tuple[Any, int]]) -> Iterator[list[Any]]:
     block: list[Any] = []
     length = 0
     for value, characters in values:
-        block += value if isinstance(value, list) else records_in(value)
+        block += records_in(value)
         length += characters
         if length > BLOCK:
             yield block
@@ -135,7 +136,9 @@ def records_in(value: Any) -> Sequence[Any]:
     ):
         return [value]
     found = list(_lists_of_objects(value, _DEEPEST_ENVELOPE))
-    return found[0] if len(found) == 1 else [value]
+    if len(found) == 1 and len(found[0]) <= MOST_RECORDS_IN_ONE:
+        return found[0]
+    return [value]
 
 
 def _lists_of_objects(value: Any, depth: int) -> Iterator[list[Any]]:

@@ -25,6 +25,8 @@ from apps.usage.domain.workbooks import Workbook
 
 LONGEST_HEADER = 100_000
 MOST_LINES_A_ROW = 100
+MOST_BLANKS = 2_000_000  # before the first character
+MOST_BLANK_LINES = 10_000  # of a block, that are made into rows to see that they are none
 DELIMITERS = ",;\t|"
 _LINE_END, _SPACE = ord("\n"), ord(" ")
 csv.field_size_limit(LONGEST_LINE + 2)
@@ -58,9 +60,9 @@ def open_usage_file(raw: IO[bytes], size: int) -> OpenedFile:
     beginning = ""
     for text in texts:
         beginning += text
-        if beginning.strip():
+        if (beginning and not beginning.isspace()) or len(beginning) > MOST_BLANKS:
             break
-    else:
+    if not beginning.strip():
         raise UnreadableFileError("the file is empty")
     beginning = beginning.removeprefix("\ufeff")
     started = beginning.lstrip()
@@ -72,6 +74,10 @@ def open_usage_file(raw: IO[bytes], size: int) -> OpenedFile:
     if started.startswith("{"):
         return Lines(lines, before + 1)
     return _Csv(lines, before + 1)
+
+
+def _is_filled(line: str) -> bool:
+    return bool(line) and not line.isspace()
 
 
 def _lines_of(text: str) -> int:
@@ -122,6 +128,15 @@ class _Csv:
         """All rows; those with more or fewer cells than the header are none."""
         number = self._line_number
         while lines := self._source.block():
+            if lines.count("\n") > MOST_BLANK_LINES and '"' not in "".join(lines):
+                filled = [(at, line) for at, line in enumerate(lines, number) if _is_filled(line)]
+                number += len(lines)
+                if filled:
+                    yield self._block(
+                        [(at, line, line.rstrip("\r\n").split(self._delimiter)) for at, line in filled],
+                        wanted,
+                    )
+                continue
             block = self._plain_block(lines, number, wanted)
             if block is not None:
                 number += len(lines)

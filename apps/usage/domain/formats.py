@@ -104,8 +104,9 @@ def own_format(kind: str) -> Format:
 def choose(names: Iterable[str], formats: Sequence[Format], *, kind: str = "", name: str = "") -> Format:
     """The format of a file with these columns. ``kind`` and ``name`` are what the sender has said, if anything.
 
-    Of a named format it is only held that the columns are there. Else the portal's own columns come first, then the
-    formats that ask for most of the columns, and a partner's own description before a shipped one.
+    Of a named format it is only held that the columns are there. Else the portal's own columns come first where the
+    kind was said, then the formats that ask for most of the columns, a partner's own description before a shipped
+    one, and last the portal's own columns of the one kind that has them.
 
     Raises:
         FormatError: none fits, several fit alike, another kind was said, or the file has control totals.
@@ -123,7 +124,7 @@ def choose(names: Iterable[str], formats: Sequence[Format], *, kind: str = "", n
             raise FormatError("the kind of usage must be said for a file with the portal's own columns")
         chosen = own_format(kind)
     else:
-        found = recognise(present, formats)
+        found = recognise(present, formats) or (None if kind else _own_recognised(present))
         if found is None:
             raise UnknownFormatError(_unknown(present, kind))
         chosen = found
@@ -152,11 +153,26 @@ def recognise(names: Iterable[str], formats: Sequence[Format]) -> Format | None:
     return found[0] if found else None
 
 
+def _own_recognised(present: frozenset[str]) -> Format | None:
+    """The portal's own columns where they are those of one kind alone.
+
+    Raises:
+        FormatError: several kinds have the same columns.
+    """
+    fitting = [own_format(kind) for kind in KINDS_OF_FILE]
+    fitting = [each for each in fitting if present.issuperset(each.recognise)]
+    if len(fitting) > 1:
+        raise FormatError(
+            f"these columns are those of {listed([each.kind for each in fitting])}: say what they hold"
+        )
+    return fitting[0] if fitting else None
+
+
 def _unknown(present: frozenset[str], kind: str) -> str:
     if not kind:
         return "no format has these columns"
     missing = [column for column in KINDS_OF_FILE[kind].columns if column not in present]
-    return f"the header lacks the column {', '.join(missing)}"
+    return f"the header lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
 
 
 def listed(names: Sequence[str]) -> str:

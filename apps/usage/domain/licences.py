@@ -59,7 +59,9 @@ def read_licence_list(text: str) -> list[LicenceRow]:
         names = [name.strip() for name in next(reader, [])]
         missing = [name for name in ("agent_id", "licence", "from") if name not in names]
         if missing:
-            raise LicenceListError(f"the header lacks the column {', '.join(missing)}")
+            raise LicenceListError(
+                f"the header lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
+            )
         return [_licence_row(reader.line_num, names, values) for values in reader if any(values)]
     except csv.Error as error:
         raise LicenceListError(f"line {reader.line_num}: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
@@ -11,12 +12,20 @@ from typing import IO, Any
 from openpyxl import load_workbook
 
 from apps.usage.domain.blocks import LONGEST_CELL, LONGEST_TEXT, Block, bar_forbidden
-from apps.usage.domain.contents import UnreadableFileError
+from apps.usage.domain.contents import BLOCK, UnreadableFileError
 
 ROWS_A_BLOCK = 5_000
 MOST_UNPACKED = 1_000_000_000
 MOST_SHARED_TEXT = 100_000_000  # the texts of a workbook are held in memory
 MOST_COLUMNS = 200
+MOST_ROWS = 1_048_576  # of a sheet, in any program
+MOST_GROWTH = 50  # what is packed grows tenfold or twentyfold, and is held as many times larger than it is
+_GROWS_UNSEEN = 20_000_000
+_SHARED_TEXT = "xl/sharedStrings.xml"
+# What may stand between the beginnings of two rows, or in a part without any: it is held in memory.
+_LONGEST_WITHOUT_A_ROW = 5_000_000
+_ROW = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]")
+_LONGEST_MARK = 100
 
 
 class Workbook:
@@ -29,15 +38,14 @@ class Workbook:
     def __init__(self, raw: IO[bytes]) -> None:
         try:
             with zipfile.ZipFile(raw) as archive:
-                sizes = {each.filename: each.file_size for each in archive.infolist()}
-            if sum(sizes.values()) > MOST_UNPACKED or sizes.get("xl/sharedStrings.xml", 0) > MOST_SHARED_TEXT:
-                raise UnreadableFileError("the workbook is too large: save it as CSV")
+                _refuse_too_large(archive, packed=raw.seek(0, 2))
             raw.seek(0)
             sheet = load_workbook(raw, read_only=True, data_only=True).worksheets[0]
             # The size that a sheet says it has is often wrong.
             sheet.reset_dimensions()
             self._rows = enumerate(sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS), start=1)
-            header = next((row for _number, row in self._rows if any(map(_text, row))), ())
+            first = (row for _number, row in islice(self._rows, MOST_ROWS) if row.count(None) < len(row))
+            header = next((row for row in first if any(map(_text, row))), ())
         except UnreadableFileError:
             raise
         except Exception as error:  # the library raises whatever the parts of a broken file lead it to
@@ -60,7 +68,13 @@ class Workbook:
                 raise UnreadableFileError(f"the workbook cannot be read: {type(error).__name__}") from error
             if not read:
                 return
-            rows = [(number, [_text(cell)[:LONGEST_CELL] for cell in row]) for number, row in read]
+            if read[-1][0] > MOST_ROWS:
+                raise UnreadableFileError("the sheet has more rows than a workbook can have")
+            rows = [
+                (number, [_text(cell)[:LONGEST_CELL] for cell in row])
+                for number, row in read
+                if row.count(None) < len(row)  # a row that is not there is as wide as the widest can be
+            ]
             rows = [(number, row) for number, row in rows if any(row)]
             yield bar_forbidden(
                 Block(
@@ -75,6 +89,40 @@ class Workbook:
                     },
                 )
             )
+
+
+def _refuse_too_large(archive: zipfile.ZipFile, *, packed: int) -> None:
+    """The library holds every part but the sheet as a whole, and of the sheet a row.
+
+    Raises:
+        UnreadableFileError: one of them is too large for that, or all of them.
+    """
+    sizes = {each.filename: each.file_size for each in archive.infolist()}
+    most = min(MOST_UNPACKED, max(_GROWS_UNSEEN, packed * MOST_GROWTH))
+    if (
+        sum(sizes.values()) > most
+        or sizes.get(_SHARED_TEXT, 0) > MOST_SHARED_TEXT
+        or any(
+            _is_too_long_without_a_row(archive, name)
+            for name, size in sizes.items()
+            if size > _LONGEST_WITHOUT_A_ROW and name != _SHARED_TEXT
+        )
+    ):
+        raise UnreadableFileError("the workbook is too large: save it as CSV")
+
+
+def _is_too_long_without_a_row(archive: zipfile.ZipFile, name: str) -> bool:
+    since, rest = 0, b""
+    with archive.open(name) as part:
+        while piece := part.read(BLOCK):
+            window = rest + piece
+            since += len(piece)
+            for mark in _ROW.finditer(window):
+                since = len(window) - mark.start()
+            if since > _LONGEST_WITHOUT_A_ROW:
+                return True
+            rest = piece[-_LONGEST_MARK:]
+    return False
 
 
 def _text(cell: Any) -> str:

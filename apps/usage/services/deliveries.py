@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from datetime import datetime
@@ -32,6 +33,7 @@ from apps.usage.services.importing import (
 from apps.usage.services.settling import storable
 
 FOLDER = "deliveries"
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def receive_file(
@@ -74,7 +76,7 @@ def receive_file(
             format_name="" if format_.is_own else format_.name,
             sha256=sha256,
             defaults={
-                "file_name": storable(name)[:255],
+                "file_name": shown_name(name),
                 "size": size,
                 "channel": channel,
                 "sent_by": by,
@@ -100,6 +102,11 @@ def _lacks_its_file(delivery: Delivery) -> bool:
     if delivery.state == DeliveryState.DONE:
         return False
     return not delivery.stored_as or not (Path(settings.MEDIA_ROOT) / delivery.stored_as).is_file()
+
+
+def shown_name(name: str) -> str:
+    """The name of a file as it can be shown: nothing in it turns the direction of what is read."""
+    return _UNSHOWN.sub("�", storable(name))[:255]
 
 
 def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:

@@ -34,6 +34,7 @@ from apps.usage.services.settling import OUTCOMES, Desk, Settled, part_of_line, 
 
 DEFAULT_SOURCE = "import"
 ROWS_AT_ONCE = 50_000
+MOST_REJECTED = 1_000_000  # rows of one file that are no records; who sends more sends something else
 LEASE = timedelta(minutes=5)  # how long a worker may be silent until another one takes over
 # What may be taken another day: its time has come, its customer, its SKU or its agent is known.
 TAKEN_LATER = {
@@ -131,7 +132,8 @@ def import_usage(
     ``format_name`` the format is recognised.
 
     Raises:
-        UsageRefused: an unknown kind, or a file that is none of its kind. Nothing was stored.
+        UsageRefused: an unknown kind, or a file that is none of its kind: nothing was stored. Or one that is damaged
+            further down: what stands before is stored.
         UnknownCustomer: ``customer_ref`` names nobody.
     """
     check_source(source)
@@ -161,7 +163,10 @@ def import_usage(
             return told_before
         if delivery.finished_at is not None:
             return _read_once_more(delivery, opened, sender=sender, progress=progress)
-        return read_on(delivery, opened, raw, sender=sender, progress=progress)
+        try:
+            return read_on(delivery, opened, raw, sender=sender, progress=progress)
+        except UnreadableFileError as error:
+            raise UsageRefused(f"{path.name}: {error}") from None
 
 
 def check_source(source: str) -> None:
@@ -310,6 +315,10 @@ def read_on(
                 imported.add(settled)
                 _note(locked, settled, rows=len(block), bytes_read=raw.tell())
         progress(imported)
+        if locked.rejected > MOST_REJECTED:
+            raise UnreadableFileError(
+                f"more than {MOST_REJECTED:,} rows are no records: the rest is not read, what stands before is stored"
+            )
         if not may_go_on():
             return imported
     imported.left_out = opened.context.left_out
