@@ -138,9 +138,9 @@ def _write_large(path: Path) -> None:
         while out.tell() < LARGE:
             out.write(
                 "".join(
-                    f"s-{each % 1_000_000:08},C-{each % CUSTOMERS:04},agent-{each % 25:02},standard,"
+                    f"s-{each:08},C-{each % CUSTOMERS:04},agent-{each % 25:02},standard,"
                     f"2024-06-{each % 28 + 1:02}T08:00:00Z,2024-06-{each % 28 + 1:02}T16:00:00Z,{_NOTE}\n"
-                    for each in range(row, row + 20_000)
+                    for each in (number % 1_000_000 for number in range(row, row + 20_000))
                 )
             )
             row += 20_000
