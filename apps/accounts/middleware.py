@@ -1,6 +1,7 @@
 """Each request of somebody known runs in one transaction, with the eyes of their organisation."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 
@@ -82,11 +83,12 @@ class TenantMiddleware:
         is_about_signing_in = match is not None and match.route.startswith("accounts/")
         if not isinstance(user, User | KeyHolder) or is_about_signing_in:
             return self.get_response(request)
-        refusal = _read_body(request, match)
-        if refusal is not None:
-            return refusal
-        with scope(user.scope):
-            response = self.get_response(request)
+        with ExitStack() as until_answered:
+            refusal = _read_body(request, match, until_answered)
+            if refusal is not None:
+                return refusal
+            with scope(user.scope):
+                response = self.get_response(request)
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_store=True)
         return response
@@ -103,7 +105,9 @@ def _match(path: str) -> ResolverMatch | None:
         return None
 
 
-def _read_body(request: HttpRequest, match: ResolverMatch | None) -> HttpResponse | None:
+def _read_body(
+    request: HttpRequest, match: ResolverMatch | None, until_answered: ExitStack
+) -> HttpResponse | None:
     """A slow client sends its body before the transaction opens. Returns what a view of the API refuses it with."""
     view = getattr(match.func, "cls", None) if match else None
     before_scope = getattr(view, "before_scope", None)
@@ -111,7 +115,7 @@ def _read_body(request: HttpRequest, match: ResolverMatch | None) -> HttpRespons
         request.POST  # noqa: B018 - read here
         return None
     try:
-        before_scope(request, **match.kwargs)
+        before_scope(request, until_answered, **match.kwargs)
     except Exception as error:
         answer = problem_of(error, request)
         if answer is None:

@@ -1,11 +1,13 @@
-"""Many rows in one statement: columns travel as PostgreSQL's arrays, for ``FROM unnest(%s::int[], …)``.
+"""Many rows in one statement: columns travel as PostgreSQL's arrays, for ``FROM unnest(%s::int[], …)``, or come back as
+long bytes of ``string_agg(timestamptz_send(…), ''::bytea)``.
 
 Written by hand, because adapting a list element by element takes longer than storing it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from psycopg.pq import Format
 from psycopg.rows import TupleRow
 
 _NO_NULLS, _FIRST_INDEX = 0, 1
+FOREVER = 2**63 - 1  # how PostgreSQL sends ``infinity``
 POSTGRESQL_EPOCH = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 
 
@@ -83,8 +86,13 @@ class Moments(Array):
     element_oid, oid, width = 1184, 1185, 8
 
     def __init__(self, values: NDArray[np.int64]) -> None:
-        forever = np.iinfo(np.int64).max
-        super().__init__(np.where(values == forever, forever, values - POSTGRESQL_EPOCH))
+        super().__init__(np.where(values == FOREVER, FOREVER, values - POSTGRESQL_EPOCH))
+
+
+def read_moments(sent: bytes) -> NDArray[np.int64]:
+    """What ``timestamptz_send`` gives of many moments, in microseconds since 1970; ``infinity`` is the largest."""
+    moments = np.frombuffer(sent, ">i8").astype(np.int64)
+    return np.where(moments == FOREVER, FOREVER, moments + POSTGRESQL_EPOCH)
 
 
 class _ArrayDumper(Dumper):
@@ -98,9 +106,20 @@ class _ArrayDumper(Dumper):
         return obj.sent
 
 
-def array_cursor() -> psycopg.Cursor[TupleRow]:
-    """A cursor of the connection that takes arrays as parameters, to be used in a ``with``."""
-    cursor = psycopg.Cursor(connection.connection)
-    for kind in (SmallInts, Ints, BigInts, Moments):
-        cursor.adapters.register_dumper(kind, _ArrayDumper)
-    return cursor
+@contextmanager
+def array_cursor() -> Iterator[psycopg.Cursor[TupleRow]]:
+    """A cursor of the connection that takes arrays as parameters.
+
+    Megabytes are sent in one go, while other threads run: in small parts each of them would have to wait for its turn.
+    """
+    connected: psycopg.Connection[TupleRow] = connection.connection
+    with psycopg.Cursor(connected) as cursor:
+        for kind in (SmallInts, Ints, BigInts, Moments):
+            cursor.adapters.register_dumper(kind, _ArrayDumper)
+        before = connected.pgconn.nonblocking
+        connected.pgconn.nonblocking = 0
+        try:
+            yield cursor
+        finally:
+            if not connected.closed:
+                connected.pgconn.nonblocking = before

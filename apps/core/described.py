@@ -97,19 +97,6 @@ def list_of(name: str, rows: Shape) -> Shape:
     )
 
 
-def numbered_list_of(name: str, rows: Shape) -> Shape:
-    """A page of a list, by number."""
-    return shape(
-        f"{name}Page",
-        {
-            "count": serializers.IntegerField(help_text="How many there are on all pages."),
-            "next": serializers.URLField(allow_null=True),
-            "previous": serializers.URLField(allow_null=True),
-            "results": rows(many=True),
-        },
-    )
-
-
 def query(
     name: str,
     says: str | Promise,
@@ -140,7 +127,6 @@ KEYSET = (
     query("cursor", "Where the page begins: as `next` of the page before gives it. It holds for ever."),
     _SIZE,
 )
-NUMBERED = (query("page", "The number of the page, from 1.", of={"type": "integer", "minimum": 1}), _SIZE)
 
 
 def filters_of(

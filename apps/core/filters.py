@@ -1,4 +1,4 @@
-"""Filters of days and of yes and no, the same in an address of a page and of the API."""
+"""Filters of days and of yes and no, the same in an address of a page and of the API, and what they leave."""
 
 from __future__ import annotations
 
@@ -9,8 +9,21 @@ import django_filters
 from django.db.models import QuerySet
 from django.forms import DateInput
 from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
 
 from apps.core.domain.periods import ONE_DAY
+
+
+def filtered(filters: django_filters.FilterSet) -> QuerySet[Any]:
+    """What the filters of an address of the API leave.
+
+    Raises:
+        ValidationError: one of them is not understood.
+    """
+    if not filters.is_valid():
+        raise ValidationError(filters.errors)
+    left: QuerySet[Any] = filters.qs
+    return left
 
 
 class DayFilter(django_filters.DateFilter):

@@ -6,7 +6,7 @@ and take from an address any position, also one that the database cannot read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -58,6 +58,11 @@ class Keyset:
         sign = "-" if self._goes_down else ""
         found = list(rows.order_by(*(f"{sign}{name}" for name in self.columns))[: self.size + 1])
         return self.cut(found, lambda row: tuple(getattr(row, name) for name in self.columns))
+
+    def pick(self, rows: Iterable[Row], position: Callable[[Row], Position]) -> list[Row]:
+        """Of all rows of a short list that goes up, in any order, those of the page."""
+        following = [row for row in rows if self.after is None or position(row) > self.after]
+        return self.cut(sorted(following, key=position), position)
 
     def cut(self, found: Sequence[Row], position: Callable[[Row], Position]) -> list[Row]:
         """Of rows, one more than the page has at most, those of the page; ``position`` tells where each stands."""

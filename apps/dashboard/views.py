@@ -18,6 +18,9 @@ from apps.dashboard.customers_csv import customers_csv
 from apps.dashboard.filters import CustomersFilter
 from apps.dashboard.selectors import Standing, describe, worklist
 from apps.dashboard.tables import CustomersTable
+from apps.usage.freshness import list_rhythms
+from apps.usage.models import Source
+from apps.usage.source_tables import alarm_of
 
 ON_A_PAGE = 50
 DESCRIBED_AT_ONCE = 1000
@@ -34,13 +37,14 @@ class HomeView(View):
 
 
 class CustomersView(View):
-    """A partner's customers, or the provider's, those that need attention first."""
+    """A partner's customers, or the provider's, those that need attention first; a partner's silent sources above."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         user = _signed_in(request)
         if user.is_customer:
             return redirect("dashboard:home")
-        today = timezone.now().date()
+        now = timezone.now()
+        today = now.date()
         filters, table = _filtered(request.GET, user, today)
         table.paginate(per_page=ON_A_PAGE)
         table.page = table.paginator.get_page(request.GET.get("page"))
@@ -49,6 +53,9 @@ class CustomersView(View):
             request,
             "dashboard/customers.html",
             {
+                "alarm": alarm_of(list_rhythms(Source.objects.all(), now=now).values())
+                if user.is_partner
+                else "",
                 "table": table,
                 "form": filters.form,
                 "chips": _chips(request.GET, filters.count_by_status(), filters.chosen),

@@ -18,18 +18,11 @@ from django.utils.translation import gettext_lazy
 from apps.core.columns import column
 from apps.core.formatting import EN_DASH, moment, number
 from apps.core.spreadsheets import FILE_LANGUAGE, harmless
-from apps.usage.domain.records import KINDS_OF_FILE, Content, Kind
-from apps.usage.filters import KIND_CHOICES
+from apps.usage.domain.records import DESCRIBED, Content, Kind
+from apps.usage.filters import kind_in_words
 from apps.usage.models import Channel, Conflict
 
 ROWS_A_PAGE = 50
-KIND_NAMES = {described.kind: name for name, described in KINDS_OF_FILE.items()}
-_LABELS = {KINDS_OF_FILE[name].kind: label for name, label in KIND_CHOICES}
-
-
-def kind_label(kind: int) -> str:
-    """A kind of record, in words."""
-    return str(_LABELS[Kind(kind)])
 
 
 class ConflictTable(django_tables2.Table):
@@ -57,7 +50,7 @@ class ConflictTable(django_tables2.Table):
         return format_html('{}<span class="sub">{}</span>', record.customer.name, record.customer.ref)
 
     def render_kind(self, record: Conflict) -> str:
-        return kind_label(record.kind)
+        return kind_in_words(record.kind)
 
     def render_starts(self, record: Conflict) -> SafeString:
         until = (
@@ -171,7 +164,7 @@ def conflicts_csv(conflicts: Iterable[Conflict]) -> str:
         writer.writerow(
             [
                 harmless(each.customer.ref),
-                KIND_NAMES[Kind(each.kind)],
+                DESCRIBED[each.kind].name,
                 harmless(each.record_id),
                 harmless(each.actor),
                 licences[each.premium],

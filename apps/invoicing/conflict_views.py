@@ -30,11 +30,10 @@ from apps.invoicing.conflict_tables import (
     conflict_state,
     conflicts_csv,
     file_of,
-    kind_label,
 )
 from apps.reconciliation.conflict_effect import CycleEffect
 from apps.usage.conflict_sides import get_stored, list_closed_cycles_touched
-from apps.usage.filters import ConflictFilter
+from apps.usage.filters import ConflictFilter, kind_in_words
 from apps.usage.models import Conflict, Source
 from apps.usage.services import decide_conflict, decide_conflicts
 
@@ -198,7 +197,7 @@ def _page(request: HttpRequest, user: User, conflict: Conflict, form: DecisionFo
         {
             "conflict": conflict,
             "state": {"label": label, "tone": tone},
-            "kind": kind_label(conflict.kind),
+            "kind": kind_in_words(conflict.kind),
             "file": file_of(conflict),
             "source": Source.objects.get(pk=conflict.source_id).name,
             "stored": stored,

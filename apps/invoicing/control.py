@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
@@ -19,6 +21,7 @@ from apps.catalogue.models import Sku
 from apps.core.domain.money import money_text
 from apps.core.domain.periods import Period
 from apps.core.problems import Refusal
+from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.invoicing.control_plain import Kind, Told, as_read, plain_line, plain_reasons, plain_rows
 from apps.invoicing.domain.control import LineCause, OurLine, compare_lines
 from apps.invoicing.domain.control_lines import (
@@ -40,21 +43,31 @@ from apps.reconciliation.control import (
     list_paper_cycles,
     type_names,
 )
-from apps.reconciliation.control_words import refusal_of
+from apps.reconciliation.control_words import NoPaper, refusal_of
+from apps.reconciliation.domain.control_formats import as_own_columns
 from apps.reconciliation.domain.control_papers import (
+    DETAIL_HEADER,
     PEAK_HEADER,
     PaperRefused,
     read_daily_detail,
     read_peaks,
     read_sheet,
 )
-from apps.reconciliation.domain.detail import Row, family_of, mark_overage_peaks
+from apps.reconciliation.domain.detail import Billed, Row, family_of, mark_overage_peaks
 from apps.reconciliation.domain.settings import RULES_VERSION
 from apps.reconciliation.models import ControlPaper
-from apps.reconciliation.selectors import NothingToUse, get_figures
-from apps.reconciliation.services import ReadPaper, keep_comparison
+from apps.reconciliation.selectors import NothingToUse, calculate_cycle, get_figures
+from apps.reconciliation.services import (
+    ReadPaper,
+    keep_comparison,
+    keep_paper,
+    lease_paper,
+    note_failed_comparison,
+)
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.selectors import find_cycle
+from apps.usage.domain.formats import FormatError
+from apps.usage.formats import list_formats
 
 
 class NoInvoiceToCompare(Refusal):
@@ -74,31 +87,54 @@ class Upload:
 def take_paper(
     *, customer: Customer, upload: Upload, today: date, now: datetime, by: User | str
 ) -> tuple[ControlPaper, bool]:
-    """Read a paper, compare it and keep it, and whether its content is new.
+    """Read a paper and keep it for ``compare_paper``, and whether its content is new.
 
     Raises:
         NoPaper: it cannot be read; the line says where.
-        NoCycleOfPaper, NothingToUse, NoInvoiceToCompare: there is nothing to compare it with.
+        NoCycleOfPaper: its days lie in no cycle of the customer.
     """
     kind, cycles, told = _read(customer, upload, today=today)
     cycle = _cycle_of(customer, kind, told, cycles, upload.first_day)
     paper = ReadPaper(
         kind,
-        upload.name,
+        upload.name or _("Paper"),
         hashlib.sha256(upload.content).hexdigest(),
         cycle.period,
         plain_rows(told),
         upload.as_of,
     )
-    result = _compare(customer, kind, cycle, told, as_of=upload.as_of, today=today)
-    return keep_comparison(customer=customer, paper=paper, result=result, by=by, now=now)
+    return keep_paper(customer=customer, paper=paper, by=by, now=now)
 
 
-def compare_again(*, paper: ControlPaper, today: date, now: datetime, by: User | str) -> ControlPaper:
-    """Compare a paper with what our figures are now.
+def compare_paper(*, paper_id: int, now: datetime) -> ControlPaper:
+    """Compare a paper that waits with what our figures are now, and keep what comes of it, or why nothing does.
+
+    Done already, or with another worker: nothing happens. The customer's partner is whose eyes it is done with.
+    """
+    with scope(PROVIDER):
+        paper = lease_paper(paper_id=paper_id, now=now)
+    if paper is not None:
+        try:
+            with scope(Scope(Role.PARTNER, paper.partner_id)):
+                cycle, result = _compare_again(paper, today=now.date())
+                keep_comparison(paper=paper, last_day=cycle.last, result=result, now=timezone.now())
+        except (OperationalError, InterfaceError):
+            raise  # the database went away: the lease runs out, and another one compares
+        except Exception as error:
+            why = _("It could not be compared because of an error of the portal, which is on record.")
+            with scope(PROVIDER):
+                note_failed_comparison(paper=paper, why=str(error) if isinstance(error, Refusal) else why)
+            if not isinstance(error, Refusal):
+                raise
+    with scope(PROVIDER):
+        return ControlPaper.objects.get(pk=paper_id)
+
+
+def _compare_again(paper: ControlPaper, *, today: date) -> tuple[Cycle, dict[str, Any]]:
+    """The cycle of a paper that was kept, and how the two compare.
 
     Raises:
-        NoCycleOfPaper, NothingToUse, NoInvoiceToCompare: there is nothing to compare it with any more.
+        NoCycleOfPaper, NothingToUse, NoInvoiceToCompare: there is nothing to compare it with.
     """
     customer, kind = paper.customer, Kind(paper.kind)
     cycle = find_cycle(_cycles_for(customer, kind, today=today), paper.first_day)
@@ -108,10 +144,7 @@ def compare_again(*, paper: ControlPaper, today: date, now: datetime, by: User |
             % {"ref": customer.ref, "day": paper.first_day}
         )
     told = as_read(kind, paper.rows)
-    read = ReadPaper(kind, paper.name, paper.sha256, cycle.period, paper.rows, paper.as_of)
-    result = _compare(customer, kind, cycle, told, as_of=paper.as_of, today=today)
-    kept, _is_new = keep_comparison(customer=customer, paper=read, result=result, by=by, now=now)
-    return kept
+    return cycle, _compare(customer, kind, cycle, told, as_of=paper.as_of, today=today)
 
 
 def _cycles_for(customer: Customer, kind: Kind, *, today: date) -> list[Cycle]:
@@ -131,10 +164,10 @@ def _read(customer: Customer, upload: Upload, *, today: date) -> tuple[Kind, lis
                 read_json(content),
             )
         sheet = read_sheet(content)
-        kind = Kind.DAILY_DETAIL
-        if has_lines(sheet):
-            kind = Kind.INVOICE_LINES
-        elif sheet.has(PEAK_HEADER):
+        kind = Kind.INVOICE_LINES if has_lines(sheet) else Kind.DAILY_DETAIL
+        if not (has_lines(sheet) or sheet.has(DETAIL_HEADER) or sheet.has(PEAK_HEADER)):
+            sheet = as_own_columns(sheet, list_formats())
+        if sheet.has(PEAK_HEADER):
             kind = Kind.PEAKS
         cycles = _cycles_for(customer, kind, today=today)
         periods = [cycle.period for cycle in cycles if upload.first_day in (None, cycle.first)]
@@ -145,6 +178,8 @@ def _read(customer: Customer, upload: Upload, *, today: date) -> tuple[Kind, lis
         return kind, cycles, read_daily_detail(sheet, type_names(), cycles=periods)
     except PaperRefused as refused:
         raise refusal_of(refused) from None
+    except FormatError as error:
+        raise NoPaper(str(error)) from None
 
 
 def _cycle_of(
@@ -253,6 +288,10 @@ def _readings(customer: Customer, cycle: Cycle, *, today: date) -> dict[str, dic
     by_type: dict[UsageType, list[Row]] = {}
     for row in figures.rows:
         by_type.setdefault(row.usage_type, []).append(row)
+    since: Mapping[UsageType, Billed] = {}
+    if figures.is_closed:
+        now = calculate_cycle(customer, cycle, until=cycle.last, settings=figures.settings)
+        since = now.figures.billed
     other_peaks = _other_peaks(by_type, is_per_type=figures.settings.billed_peak == "per_type")
     skus = {UsageType(sku.usage_type): sku.code for sku in Sku.objects.filter(kind=SkuKind.OVERAGE)}
     return {
@@ -260,6 +299,7 @@ def _readings(customer: Customer, cycle: Cycle, *, today: date) -> dict[str, dic
             LineCause.OTHER_PEAK: other_peaks[usage_type],
             LineCause.LAST_DAY: rows[-1].overage,
             LineCause.SUM_OF_DAYS: sum(row.overage for row in rows),
+            **({LineCause.RECORDS_SINCE: since[usage_type].quantity} if usage_type in since else {}),
         }
         for usage_type, rows in by_type.items()
     }

@@ -56,6 +56,10 @@ class ControlPaperTable(django_tables2.Table):
         return period(Period(record.first_day, record.last_day))
 
     def render_verdict(self, record: ControlPaper) -> SafeString:
+        if not record.result or record.state != ControlPaper.State.COMPARED:
+            tone = "danger" if record.state == ControlPaper.State.FAILED else "info"
+            label = ControlPaper.State(record.state).label
+            return format_html('<span class="badge is-{}">{}</span> {}', tone, label, record.failure)
         said, tone = verdict(record.kind, record.result)
         causes = causes_of(record.kind, record.result)
         word = {"ok": _("Agrees"), "warning": _("Explained"), "danger": _("Open")}[tone]
@@ -67,7 +71,9 @@ class ControlPaperTable(django_tables2.Table):
             format_html('<span class="sub">{}</span>', ", ".join(causes[:3])) if causes else "",
         )
 
-    def render_compared(self, record: ControlPaper) -> SafeString:
+    def render_compared(self, record: ControlPaper) -> SafeString | str:
+        if record.compared_at is None:
+            return EN_DASH
         return format_html('{}<span class="sub">{}</span>', moment(record.compared_at), record.compared_by)
 
 

@@ -1,10 +1,15 @@
-"""Control totals: a vendor's own figures or invoice lines beside ours, for the customer's partner and the provider."""
+"""Control totals: a vendor's own figures or invoice lines beside ours, for the customer's partner and the provider.
+
+Their administrators bring papers; a worker compares them.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,11 +18,12 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views import View
 
-from apps.accounts.guards import not_for_customers
+from apps.accounts.guards import administrator_only, staff_only
 from apps.accounts.models import User
 from apps.core.formatting import moment
 from apps.core.problems import Refusal
-from apps.invoicing.control import Upload, compare_again, take_paper
+from apps.invoicing.bell import compare_control_paper
+from apps.invoicing.control import Upload, take_paper
 from apps.invoicing.control_export import control_csv
 from apps.invoicing.control_forms import ControlForm
 from apps.invoicing.control_tables import (
@@ -32,42 +38,37 @@ from apps.organisations.models import Customer
 from apps.reconciliation.control import list_paper_cycles
 from apps.reconciliation.control_causes import long_reason
 from apps.reconciliation.control_words import about_name, certainty_name, grouped, notes
-from apps.reconciliation.domain.control_papers import is_storable
 from apps.reconciliation.models import ControlPaper
 from apps.reconciliation.proof_addresses import ProofAddresses
+from apps.reconciliation.services import compare_once_more
+from apps.usage.services.deliveries import shown_name
 
 MOST_REASONS, MOST_CAUSES = 12, 4
-
-
-def _staff(request: HttpRequest) -> User:
-    """Who asks, of the partner or the provider; for a customer's users the pages do not exist."""
-    user = not_for_customers(request.user)
-    assert isinstance(user, User)  # pages are for people
-    return user
 
 
 class ControlView(View):
     """The papers compared of a customer, and the form that compares another."""
 
     def get(self, request: HttpRequest, ref: str) -> HttpResponse:
-        user = _staff(request)
+        user = staff_only(request.user)
         customer = visible_customer(ref)
-        return _list_page(request, user, customer, _form(customer))
+        return _list_page(request, user, customer, _form(customer) if user.is_administrator else None)
 
     def post(self, request: HttpRequest, ref: str) -> HttpResponse:
-        user = _staff(request)
+        user = administrator_only(request.user)
         customer = visible_customer(ref)
         form = _form(customer, request)
         if not form.is_valid():
             return _list_page(request, user, customer, form)
         given, now = form.cleaned_data, timezone.now()
-        name = given["paper"].name if is_storable(given["paper"].name) else ""
-        upload = Upload(name or _("Paper"), given["paper"].read(), form.first_day, given["as_of"])
+        name = shown_name(given["paper"].name)
+        upload = Upload(name, given["paper"].read(), form.first_day, given["as_of"])
         try:
             paper, is_new = take_paper(customer=customer, upload=upload, today=now.date(), now=now, by=user)
         except Refusal as refusal:
             form.add_error("paper", str(refusal))
             return _list_page(request, user, customer, form)
+        transaction.on_commit(partial(compare_control_paper.delay, paper.pk), robust=True)
         if not is_new:
             messages.info(request, _("This paper was here before. It is compared with the figures of now."))
         return redirect("invoicing:control-paper", ref=ref, paper_id=paper.pk)
@@ -77,10 +78,19 @@ class ControlPaperView(View):
     """One paper beside our figures: what differs and why."""
 
     def get(self, request: HttpRequest, ref: str, paper_id: int) -> HttpResponse:
-        user = _staff(request)
+        user = staff_only(request.user)
         customer = visible_customer(ref)
         paper = get_object_or_404(ControlPaper, customer=customer, pk=paper_id)
+        about = {
+            **_page(user, customer),
+            "paper": paper,
+            "kind": ControlPaper.Kind(paper.kind).label,
+            "may_compare": user.is_administrator,
+            "facts": _facts(paper),
+        }
         result = paper.result
+        if not result or paper.state == ControlPaper.State.WAITING:
+            return render(request, "invoicing/control_paper.html", about)
         rows = result["rows"]
         differing = [row for row in rows if row["differs"]]
         is_all = request.GET.get("rows") == "all" or not differing
@@ -92,16 +102,14 @@ class ControlPaperView(View):
             request,
             "invoicing/control_paper.html",
             {
-                **_page(user, customer),
-                "paper": paper,
-                "kind": ControlPaper.Kind(paper.kind).label,
+                **about,
+                "result": result,
                 "verdict": said,
                 "causes": ", ".join(causes_of(paper.kind, result)[:MOST_CAUSES]),
                 "tone": tone,
                 "notes": [_held_against(result)] if is_of_lines else notes(result),
                 "reasons": [] if is_of_lines else _reasons(result),
                 "taxes": _taxes(result) if is_of_lines else None,
-                "facts": _facts(paper),
                 "segments": [
                     {"label": _("Differences"), "url": "?rows=differing", "current": not is_all},
                     {"label": _("All rows"), "url": "?rows=all", "current": is_all},
@@ -116,21 +124,14 @@ class ControlPaperView(View):
 
 
 class ControlPaperAgainView(View):
-    """Compares a paper with what the figures are now."""
+    """Lets a paper be compared with what the figures are now."""
 
     def post(self, request: HttpRequest, ref: str, paper_id: int) -> HttpResponse:
-        user = _staff(request)
+        user = administrator_only(request.user)
         customer = visible_customer(ref)
-        paper = get_object_or_404(
-            ControlPaper.objects.select_related("customer__partner"), customer=customer, pk=paper_id
-        )
-        now = timezone.now()
-        try:
-            compare_again(paper=paper, today=now.date(), now=now, by=user)
-        except Refusal as refusal:
-            messages.error(request, str(refusal))
-        else:
-            messages.success(request, _("Compared with the figures of now."))
+        paper = get_object_or_404(ControlPaper, customer=customer, pk=paper_id)
+        compare_once_more(paper=paper, by=user)
+        transaction.on_commit(partial(compare_control_paper.delay, paper.pk), robust=True)
         return redirect("invoicing:control-paper", ref=ref, paper_id=paper_id)
 
 
@@ -138,9 +139,11 @@ class ControlPaperCsvView(View):
     """A compared paper as a file."""
 
     def get(self, request: HttpRequest, ref: str, paper_id: int) -> HttpResponse:
-        _staff(request)
+        staff_only(request.user)
         customer = visible_customer(ref)
-        paper = get_object_or_404(ControlPaper, customer=customer, pk=paper_id)
+        paper = get_object_or_404(
+            ControlPaper.objects.exclude(compared_at=None), customer=customer, pk=paper_id
+        )
         name = f"control-{ref}-{paper.first_day.isoformat()}-{paper.pk}.csv"
         return HttpResponse(
             control_csv(paper),
@@ -158,7 +161,10 @@ def _form(customer: Customer, request: HttpRequest | None = None) -> ControlForm
     return ControlForm(request.POST, request.FILES, cycles=periods)
 
 
-def _list_page(request: HttpRequest, user: User, customer: Customer, form: ControlForm) -> HttpResponse:
+def _list_page(
+    request: HttpRequest, user: User, customer: Customer, form: ControlForm | None
+) -> HttpResponse:
+    """The papers, with the form where somebody may bring one."""
     papers = ControlPaper.objects.filter(customer=customer).select_related("customer").defer("rows")
     table = ControlPaperTable(papers)
     table.paginate(per_page=PAPERS_A_PAGE)
@@ -167,7 +173,7 @@ def _list_page(request: HttpRequest, user: User, customer: Customer, form: Contr
         request,
         "invoicing/control.html",
         {**_page(user, customer), "table": table, "form": form},
-        status=400 if form.errors else 200,
+        status=400 if form is not None and form.errors else 200,
     )
 
 
@@ -183,10 +189,13 @@ def _facts(paper: ControlPaper) -> list[str]:
     """Who brought it and when, and by which rules it was compared."""
     facts = [
         _("Uploaded %(moment)s: %(by)s") % {"moment": moment(paper.uploaded_at), "by": paper.uploaded_by},
-        _("Compared %(moment)s: %(by)s") % {"moment": moment(paper.compared_at), "by": paper.compared_by},
-        _("Rules %(version)s") % {"version": paper.result["rules"]},
         f"SHA-256 {paper.sha256[:12]}…",
     ]
+    if paper.compared_at and paper.result:
+        facts[1:1] = [
+            _("Compared %(moment)s: %(by)s") % {"moment": moment(paper.compared_at), "by": paper.compared_by},
+            _("Rules %(version)s") % {"version": paper.result["rules"]},
+        ]
     if paper.as_of:
         facts.insert(1, _("Counted %(moment)s") % {"moment": moment(paper.as_of)})
     return facts

@@ -37,6 +37,7 @@ _CAUSES = {
     LineCause.OTHER_PEAK: gettext_lazy("the peak by the other reading of R6: its own or the marked day's"),
     LineCause.LAST_DAY: gettext_lazy("the overage of the last day, not the largest"),
     LineCause.SUM_OF_DAYS: gettext_lazy("the overage of all days added up, not the largest"),
+    LineCause.RECORDS_SINCE: gettext_lazy("with what came after the cycle was closed"),
     LineCause.NET_PRICE: gettext_lazy("their price has our discount in it"),
     LineCause.NO_DISCOUNT: gettext_lazy("their line has no discount"),
     LineCause.FOLLOWS: gettext_lazy("follows from their own quantity and price"),

@@ -1,4 +1,4 @@
-"""Background work of invoicing: PDFs, and closed cycles calculated again.
+"""Background work of invoicing: PDFs, vendors' papers compared, and closed cycles calculated again.
 
 What is to be done stands in the database; what a lost task left is picked up.
 """
@@ -12,15 +12,18 @@ from django.conf import settings
 from django.utils import timezone
 
 from apps.core.tenancy import PROVIDER, scope
+from apps.invoicing.control import compare_paper
 from apps.invoicing.models import InvoicePdf
 from apps.invoicing.rendering import note_failed_rendering, render_pdf
 from apps.invoicing.verification import verify_closed_cycle
+from apps.reconciliation.services.control import papers_to_compare
 from apps.reconciliation.verification import least_recently_verified
 from apps.subscriptions.models import ClosedCycle
 
 logger = logging.getLogger(__name__)
 
 CYCLES_A_TASK = 20
+RUNG_AT_ONCE = 20  # papers that the sweep rings for; the others are next
 
 
 @shared_task
@@ -44,6 +47,21 @@ def render_pending_pdfs() -> None:
         )
     for invoice_id in waiting:
         render_invoice_pdf.delay(invoice_id)
+
+
+@shared_task
+def compare_control_paper(paper_id: int) -> None:
+    """Compare a vendor's paper with our figures."""
+    compare_paper(paper_id=paper_id, now=timezone.now())
+
+
+@shared_task
+def compare_waiting_papers() -> None:
+    """The sweep: ring for every paper that waits, or whose worker died."""
+    with scope(PROVIDER):
+        due = list(papers_to_compare(now=timezone.now()).values_list("pk", flat=True)[:RUNG_AT_ONCE])
+    for paper_id in due:
+        compare_control_paper.delay(paper_id)
 
 
 @shared_task

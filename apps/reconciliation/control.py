@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from apps.catalogue.models import Sku
 from apps.core.domain.periods import Period
 from apps.core.problems import Refusal
 from apps.organisations.models import Customer
+from apps.reconciliation.domain.closing import Closed, quantities
 from apps.reconciliation.domain.control import compare
 from apps.reconciliation.domain.control_rows import Column, Columns, Comparison, TheirRow
 from apps.reconciliation.domain.control_terms import Terms
@@ -22,13 +23,13 @@ from apps.reconciliation.domain.control_world import TOGETHER, Counted, Recorded
 from apps.reconciliation.domain.counting import Named
 from apps.reconciliation.domain.detail import Row
 from apps.reconciliation.domain.intervals import Intervals
-from apps.reconciliation.domain.settings import RULES_VERSION
-from apps.reconciliation.selectors import CycleFigures, get_figures, model_of
+from apps.reconciliation.domain.settings import RULES_VERSION, Settings
+from apps.reconciliation.selectors import get_figures, model_of
 from apps.subscriptions.domain.cycles import Cycle
-from apps.subscriptions.selectors import cycles_of, find_cycle, list_lines
+from apps.subscriptions.selectors import closed_as, cycles_of, find_cycle, list_lines
+from apps.usage.domain.moments import STILL_OPEN
 from apps.usage.domain.records import Kind
 from apps.usage.recorded import RecordedRecords, read_recorded
-from apps.usage.selectors import STILL_OPEN
 
 _AROUND = timedelta(days=31)  # another bill day's cycle begins so much earlier or ends so much later at most
 _KINDS = (Kind.AGENT_SESSION, Kind.WFO_SESSION, Kind.IVR_LEG)
@@ -40,11 +41,24 @@ class NoCycleOfPaper(Refusal):
 
 @dataclass(frozen=True)
 class PaperComparison:
-    """A paper's cycle, our figures of it, and how the two compare."""
+    """A paper's cycle, the last day compared, how the two compare, and when the cycle was closed, if it is."""
 
     cycle: Cycle
-    figures: CycleFigures
+    until: date
     comparison: Comparison
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class _Ours:
+    """Our figures of a cycle: those of its closing, whatever came since, or what they are now."""
+
+    days: Period
+    licence_model: LicenceModel
+    settings: Settings
+    rows: Sequence[Row]
+    billed: Mapping[UsageType, int]
+    closed_at: datetime | None = None
 
 
 def list_paper_cycles(customer: Customer, *, today: date) -> list[Cycle]:
@@ -89,32 +103,70 @@ def compare_rows(
 ) -> PaperComparison:
     """Hold a paper's rows against our figures of a cycle, up to the last day of both. The records are read once.
 
-    A paper of an open cycle ends where its figures did then: ours are taken as they stood on that day (R3).
+    A paper of an open cycle ends where its figures did then: ours are taken as they stood on that day (R3). A closed
+    cycle's are those of its closing, which its invoice stands on (R13).
 
     Raises:
         NothingToUse: no day of the cycle is complete.
     """
-    in_cycle = [row.day for row in rows if row.day in cycle.period]
-    figures = get_figures(customer, cycle, today=today, until=max(in_cycle, default=None))
-    days = Period(cycle.first, figures.until)
-    model = model_of(cycle)
-    world = _read_world(customer, days, model, figures)
-    billed = [figures.billed[each].quantity for each in (PREMIUM[model], STANDARD[model])]
-    terms = Terms(days, model, list_lines(customer, Service.CONTACT_CENTRE), sum(billed))
+    last = max((row.day for row in rows if row.day in cycle.period), default=None)
+    own = _closing(customer, cycle) or _figures_now(customer, cycle, today=today, until=last)
+    until = min(own.days.last, last or own.days.last)
+    world = _read_world(customer, own)
+    model = own.licence_model
+    billed = sum(own.billed.get(each, 0) for each in (PREMIUM[model], STANDARD[model]))
+    terms = Terms(own.days, model, list_lines(customer, Service.CONTACT_CENTRE), billed)
     if any(row.key == TOGETHER for row in rows):
         ours: Mapping[str, Columns] = {TOGETHER: _together(world)}
     else:
-        ours = _as_columns(figures.rows, days)
-    comparison = compare(world=world, terms=terms, ours=ours, rows=rows, as_of=as_of)
-    return PaperComparison(cycle, figures, comparison)
+        ours = _as_columns(own.rows, own.days)
+    comparison = compare(world=world, terms=terms, ours=ours, rows=rows, as_of=as_of, last=until)
+    return PaperComparison(cycle, until, comparison, own.closed_at)
 
 
-def _read_world(customer: Customer, days: Period, model: LicenceModel, figures: CycleFigures) -> World:
-    longest = figures.settings.longest_open
-    around = Period(days.first - _AROUND, days.last + _AROUND)
+def _closing(customer: Customer, cycle: Cycle) -> _Ours | None:
+    """What a closed cycle came to; None while it is open, or where that was not kept."""
+    row = closed_as(customer, Service.CONTACT_CENTRE, cycle.first).first()
+    if row is None or "inputs" not in row.snapshot:
+        return None
+    closed = Closed.of(row.snapshot, licence_model=model_of(cycle))
+    return _Ours(
+        closed.period, closed.licence_model, closed.settings, closed.rows, closed.billed, row.closed_at
+    )
+
+
+def _figures_now(customer: Customer, cycle: Cycle, *, today: date, until: date | None) -> _Ours:
+    figures = get_figures(customer, cycle, today=today, until=until)
+    return _Ours(
+        Period(cycle.first, figures.until),
+        model_of(cycle),
+        figures.settings,
+        figures.rows,
+        quantities(figures.billed),
+    )
+
+
+def _read_world(customer: Customer, own: _Ours) -> World:
+    """The records of now; of a closed cycle that came out otherwise with them, those of its closing too."""
+    longest = own.settings.longest_open
+    around = Period(own.days.first - _AROUND, own.days.last + _AROUND)
     found = read_recorded(customer.pk, _KINDS, around, longest_open=longest)
     agents, wfo, ivr = (_as_recorded(found.get(kind), longest) for kind in _KINDS)
-    return World(days, model, figures.settings, agents, wfo, ivr)
+    world = World(own.days, own.licence_model, own.settings, agents, wfo, ivr)
+    if own.closed_at is None or _gives(world, own):
+        return world
+    agents, wfo, ivr = (each.before(own.closed_at) for each in (agents, wfo, ivr))
+    return replace(world, agents=agents, wfo=wfo, ivr=ivr, now=world)
+
+
+def _gives(world: World, own: _Ours) -> bool:
+    """The records come to what the days used."""
+    used = {key: columns[Column.USED] for key, columns in _as_columns(own.rows, own.days).items()}
+    return all(
+        np.array_equal(values, used.get(key, np.zeros_like(values)))
+        for counted in (Counted.AGENTS, Counted.WFO, Counted.IVR)
+        for key, values in world.count(counted, world.recorded(counted).named).items()
+    )
 
 
 def _as_recorded(found: RecordedRecords | None, longest_open: timedelta) -> Recorded:
@@ -133,6 +185,7 @@ def _as_recorded(found: RecordedRecords | None, longest_open: timedelta) -> Reco
 
 
 def _together(world: World) -> Columns:
+    """The most agents at once, which a closing does not keep: from its records."""
     used = world.count(Counted.TOGETHER, world.agents.named)[TOGETHER]
     nothing = np.zeros_like(used)
     return {column: used if column is Column.USED else nothing for column in Column}
@@ -160,8 +213,9 @@ def as_plain(compared: PaperComparison) -> dict[str, Any]:
     return {
         "kind": "daily-detail",
         "rules": RULES_VERSION,
-        "until": compared.figures.until.isoformat(),
-        "after": (compared.cycle.last - compared.figures.until).days,
+        "until": compared.until.isoformat(),
+        "after": (compared.cycle.last - compared.until).days,
+        "closed_at": compared.closed_at and compared.closed_at.isoformat(),
         "agree": not comparison.differing_days,
         "days": len(comparison.days),
         "differing_days": len(comparison.differing_days),

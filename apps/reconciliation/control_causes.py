@@ -63,6 +63,10 @@ def short_reason(explanation: Plain) -> str:
             return _("%(quantity)s × %(sku)s of %(subscription)s on all days") % dict(details)
         case Cause.ONE_SUBSCRIPTION:
             return _("%(subscription)s alone") % dict(details)
+        case Cause.LOOKED_NO_FURTHER:
+            return _("looked no further than %(day)s") % {
+                "day": day_short(date.fromisoformat(details["until"]))
+            }
         case Cause.OF_ANOTHER_DAY:
             return _("as on %(day)s") % {"day": day_short(date.fromisoformat(details["day"]))}
         case cause:
@@ -73,13 +77,14 @@ _SHORT = {
     Cause.MISSING_ROW: gettext_lazy("no row of theirs"),
     Cause.REPEATED_ROW: gettext_lazy("row stands twice"),
     Cause.NO_RECORDS: gettext_lazy("no records here"),
-    Cause.RECORDS_SINCE: gettext_lazy("records came since"),
+    Cause.RECORDS_SINCE: gettext_lazy("records came after the closing"),
     Cause.DAILY_COUNT: gettext_lazy("counted every night"),
     Cause.PER_SOURCE: gettext_lazy("counted per source"),
     Cause.ONE_SPELLING: gettext_lazy("two spellings, one id"),
     Cause.PER_RECORD: gettext_lazy("records, not ids"),
     Cause.TWICE: gettext_lazy("twice ours"),
     Cause.LICENCE_MODEL: gettext_lazy("other licence model"),
+    Cause.LINES_SINCE: gettext_lazy("lines entered since"),
     Cause.NO_BUNDLED_PORTS: gettext_lazy("no bundled ports"),
     Cause.PORTS_OF_COMMITTED: gettext_lazy("ports of commitments"),
     Cause.PORTS_OF_BILLED: gettext_lazy("ports of billed overage"),
@@ -107,9 +112,12 @@ def long_reason(explanation: Plain) -> str:
 
 _LONG: dict[Cause, Callable[[Plain], str]] = {
     Cause.MISSING_ROW: lambda details: (
-        _(
+        ngettext(
+            "Their paper has no row of %(day)s. Here is %(records)s record of that day, %(before)s of the day before"
+            " and %(after)s of the day after.",
             "Their paper has no row of %(day)s. Here are %(records)s records of that day, %(before)s of the day before"
-            " and %(after)s of the day after."
+            " and %(after)s of the day after.",
+            details["records"],
         )
         % {"day": day(date.fromisoformat(details["day"])), **_around(details)}
     ),
@@ -129,14 +137,24 @@ _LONG: dict[Cause, Callable[[Plain], str]] = {
         % {"lines": ", ".join(map(str, details["lines"]))}
     ),
     Cause.MISSING_DAY: lambda details: (
-        _(
+        ngettext(
+            "They lack the records of %(days)s: %(records)s record here (%(before)s of the day before, %(after)s of"
+            " the day after).",
             "They lack the records of %(days)s: %(records)s records here (%(before)s of the day before, %(after)s of"
-            " the day after)."
+            " the day after).",
+            details["records"],
         )
         % {"days": _listed_days(details["days"]), **_around(details)}
     ),
     Cause.RECORDS_SINCE: lambda _details: _(
-        "The cycle is closed here; with the records that came since, our figures are theirs."
+        "They counted records that came here after the cycle was closed; with these our figures would be theirs."
+    ),
+    Cause.LOOKED_NO_FURTHER: lambda details: (
+        _("They looked no further than %(day)s: who became Premium later is Standard in their paper (R3).")
+        % {"day": day(date.fromisoformat(details["until"]))}
+    ),
+    Cause.LINES_SINCE: lambda _details: _(
+        "Their commitment has changes of subscriptions that were entered here after the cycle was closed."
     ),
     Cause.LATE_RECORDS: lambda details: (
         ngettext(

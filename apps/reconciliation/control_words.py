@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from apps.catalogue.domain.kinds import UsageType
-from apps.core.formatting import day, number
+from apps.core.formatting import day, moment, number
 from apps.core.problems import Refusal
 from apps.reconciliation.control_causes import short_reason
 from apps.reconciliation.domain.control_papers import PaperFault, PaperRefused
@@ -28,6 +28,7 @@ class NoPaper(Refusal):
 _FAULTS = {
     PaperFault.TOO_LARGE: gettext_lazy("The file is larger than 5 MB."),
     PaperFault.TOO_MANY_ROWS: gettext_lazy("The file has more than 5,000 rows."),
+    PaperFault.TOO_MANY_COLUMNS: gettext_lazy("The file has more than 100 columns."),
     PaperFault.NO_TEXT: gettext_lazy("The file is neither text nor a workbook."),
     PaperFault.BROKEN_WORKBOOK: gettext_lazy("The workbook cannot be read."),
     PaperFault.BROKEN_QUOTES: gettext_lazy("A quotation mark is not closed."),
@@ -156,8 +157,13 @@ def verdict(result: Plain) -> tuple[str, str]:
 
 
 def notes(result: Plain) -> list[str]:
-    """What was not compared."""
+    """What was compared, and what not."""
     said = []
+    if result.get("closed_at"):
+        said.append(
+            _("The cycle is closed: compared with the figures of its closing on %(moment)s.")
+            % {"moment": moment(datetime.fromisoformat(result["closed_at"]))}
+        )
     if result.get("after"):
         said.append(
             ngettext(

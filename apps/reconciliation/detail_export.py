@@ -10,18 +10,8 @@ from typing import Any
 
 from apps.catalogue.domain.kinds import SkuKind, UsageType
 from apps.catalogue.models import Sku
-from apps.reconciliation.domain.detail import Family, Row
+from apps.reconciliation.domain.detail import HEADER, Family, Row
 
-HEADER = (
-    "Usage Date",
-    "Usage Type",
-    "Units Used",
-    "Units Commitment",
-    "Units Substituted",
-    "Units Overage",
-    "Usage Unit",
-    "Comment",
-)
 OVERAGE_PEAK = "Overage peak"
 
 

@@ -237,14 +237,20 @@ class Verification(models.Model):
 class ControlPaper(OfCustomer):
     """A paper with a vendor's own figures of a cycle, as it was read, and how it compared with ours the last time.
 
-    ``rows`` are its parsed lines, ``result`` the differences explained, with the version of the rules. ``as_of`` is
-    when the vendor counted, where that is known. The file itself is not kept.
+    ``rows`` are its parsed lines, ``result`` the differences explained, with the version of the rules; empty until it
+    was compared once. ``as_of`` is when the vendor counted, where that is known. The file itself is not kept.
+    A worker compares: ``compared_by`` is who asked for it, ``leased_until`` when the worker is given up.
     """
 
     class Kind(models.TextChoices):
         DAILY_DETAIL = "daily-detail", _("Daily Detail")
         PEAKS = "peaks", _("Concurrent peaks")
         INVOICE_LINES = "invoice-lines", _("Invoice lines")
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Being compared")
+        COMPARED = "compared", _("Compared")
+        FAILED = "failed", _("Not compared")
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     first_day = models.DateField()
@@ -253,17 +259,28 @@ class ControlPaper(OfCustomer):
     sha256 = models.CharField(max_length=64)
     as_of = models.DateTimeField(null=True)
     rows = models.JSONField()
-    result = models.JSONField()
-    agrees = models.BooleanField()
+    state = models.CharField(max_length=10, choices=State.choices)
+    failure = models.TextField(blank=True, default="")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict)
+    agrees = models.BooleanField(null=True)
     uploaded_at = models.DateTimeField()
     uploaded_by = models.CharField(max_length=254)
-    compared_at = models.DateTimeField()
+    compared_at = models.DateTimeField(null=True)
     compared_by = models.CharField(max_length=254)
 
     class Meta:
         ordering = ("-uploaded_at", "-pk")
         indexes: ClassVar = [
-            models.Index(fields=["partner", "customer", "-uploaded_at"], name="reconciliation_control_newest")
+            models.Index(
+                fields=["partner", "customer", "-uploaded_at"], name="reconciliation_control_newest"
+            ),
+            models.Index(
+                fields=["leased_until"],
+                condition=models.Q(state="waiting"),
+                name="reconciliation_control_to_do",
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(

@@ -29,8 +29,9 @@ from apps.reconciliation.models import CycleLogins, CycleResult, TypeFigures
 from apps.subscriptions.domain.commitments import committed_by_day
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.selectors import closed_as, cycles_of, find_cycle, has_stale_days, list_lines
+from apps.usage.domain.moments import STILL_OPEN
 from apps.usage.domain.records import Kind
-from apps.usage.selectors import STILL_OPEN, Records, Window, days_with_usage, read_records
+from apps.usage.selectors import Records, Window, days_with_usage, read_records
 
 LOOK_BACK_TIME = timedelta(microseconds=LOOK_BACK * SAMPLE)
 _AVAILABLE = timedelta(days=400)  # R10: 13 months back from the newest cycle with usage

@@ -1,4 +1,4 @@
-"""What the database knows that reading other people's files needs: zones, licences, sessions without an end."""
+"""What the database knows that reading other people's files needs: zones, licences, sessions that are stored."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.db.models import QuerySet
+
 from apps.core.tenancy import current_scope
 from apps.organisations.models import Customer
 from apps.usage.domain.blocks import Block
-from apps.usage.domain.faults import Fault, RejectedRowError
+from apps.usage.domain.faults import Fault
 from apps.usage.domain.formats import Format
-from apps.usage.domain.moments import parse_moment
-from apps.usage.domain.pairing import OpenSession
+from apps.usage.domain.pairing import BEFORE, OpenSession, meet_stored, moments_of
 from apps.usage.domain.records import LONGEST_RECORD, Kind
 from apps.usage.domain.translation import Context
 from apps.usage.models import AgentLicence, CustomerAlias, Interval, Source
@@ -21,41 +22,59 @@ from apps.usage.models import AgentLicence, CustomerAlias, Interval, Source
 Histories = dict[str, list[tuple[date, bool]]]
 
 
-def open_context(format_: Format, *, customer_ref: str = "", source: str, decimal: str = "") -> Context:
+def open_context(format_: Format, *, customer_ref: str = "", source: str) -> Context:
     """The context in which a file of this format is translated. Runs in the sender's open scope.
 
-    ``customer_ref`` is of the customer that rows without one fall to. At most five queries, whatever the file holds.
+    ``customer_ref`` is of the customer that rows without one fall to. At most four queries, whatever the file holds.
     """
-    context = Context(zone=zone_of(source, customer_ref), decimal=decimal)
+    context = Context(zone=zone_of(source, customer_ref))
     if format_.from_licence_list or format_.pair:
         cells = _cells_by_customer(format_, customer_ref, source)
         context.customers = {cell: pk for pk, names in cells.items() for cell in names}
         if format_.from_licence_list:
             context.licences = _licences(cells)
-        if format_.pair:
-            context.open_sessions = _open_sessions(cells, source)
     return context
 
 
-def with_known_ends(block: Block, context: Context, *, source: str) -> Block:
-    """Sign-outs without a sign-in that a stored session ends with become that session: the same is said again.
+def beside_stored(block: Block, context: Context, *, source: str) -> tuple[Block, Block | None]:
+    """Rows of events beside the sessions that are stored when they are settled, and the ends that these have by them.
 
-    So a part of a stream that comes twice is a copy, not a row kept aside. Runs in the sender's open scope; one query
-    where there is such a row.
+    A sign-out that a stored session ends with says the same again: it is a copy of that session, not a row kept aside.
+    So is a part of a stream that comes twice. Other files' rows stay as they are. Runs in the sender's open scope;
+    three queries at most.
     """
+    if BEFORE not in block.columns:
+        return block, None
+    pks = {pk for name in set(block.columns["customer"]) if (pk := context.customers.get(name)) is not None}
+    sessions = Interval.objects.filter(
+        customer_id__in=pks,
+        kind=Kind.AGENT_SESSION,
+        source_id__in=Source.objects.filter(name=source).values("pk"),
+        actor__in=set(block.columns["agent_id"]),
+    )
+    moments = moments_of(block, context.zone)
+    known = _known_ends(block, context, sessions, moments)
+    stored = _open_sessions(block, context, sessions, [each for each in moments if each])
+    told, ends = meet_stored(known, stored, zone=context.zone) if stored else (known, None)
+    for each in (told, ends):
+        if each is not None:
+            del each.columns[BEFORE]
+    return told, ends
+
+
+def _known_ends(
+    block: Block, context: Context, sessions: QuerySet[Interval], moments: Sequence[datetime | None]
+) -> Block:
+    """Sign-outs without a sign-in that a stored session ends with become that session."""
     alone = [index for index, fault in block.broken.items() if fault is Fault.NO_SIGN_IN]
-    ends = {index: end for index in alone if (end := _moment(block, index, context)) is not None}
+    ends = {index: end for index in alone if (end := moments[index]) is not None}
     if not ends:
         return block
     known = {
         (each.customer_id, each.actor, each.ended_at): each
-        for each in Interval.objects.filter(
-            customer_id__in={*context.customers.values()},
-            kind=Kind.AGENT_SESSION,
-            source_id__in=Source.objects.filter(name=source).values("pk"),
+        for each in sessions.filter(
             started_at__gte=min(ends.values()) - LONGEST_RECORD,
             started_at__lte=max(ends.values()),
-            actor__in={block.columns["agent_id"][index] for index in ends},
             ended_at__in=set(ends.values()),
         )
     }
@@ -67,16 +86,41 @@ def with_known_ends(block: Block, context: Context, *, source: str) -> Block:
         if stored is not None:
             columns["record_id"][index] = stored.record_id
             columns["started_at"][index] = stored.started_at.isoformat()
-            columns["licence"][index] = "premium" if stored.premium else "standard"
+            columns["licence"][index] = _licence(stored.premium)
+            columns[BEFORE][index] = stored.started_at.isoformat()
             del broken[index]
     return Block(block.line_numbers, block.texts, {**columns}, broken)
 
 
-def _moment(block: Block, index: int, context: Context) -> datetime | None:
-    try:
-        return parse_moment(block.columns["ended_at"][index], context.zone)
-    except RejectedRowError:
-        return None
+def _open_sessions(
+    block: Block, context: Context, sessions: QuerySet[Interval], moments: Sequence[datetime]
+) -> dict[tuple[str, str], list[OpenSession]]:
+    """What is stored without an end of the agents of the block, each with the start of its agent's next session."""
+    if not moments:
+        return {}
+    since, upto = min(moments) - LONGEST_RECORD, max(moments)
+    near = sessions.filter(started_at__gte=since, started_at__lte=upto).order_by("started_at", "record_id")
+    found = list(near.filter(ended_at=None))
+    if not found:
+        return {}
+    starts: dict[tuple[int, str], list[datetime]] = defaultdict(list)
+    agents = near.filter(actor__in={each.actor for each in found}, started_at__gte=found[0].started_at)
+    for customer_id, actor, started_at in agents.values_list("customer_id", "actor", "started_at"):
+        starts[customer_id, actor].append(started_at)
+    cells: dict[int, list[str]] = defaultdict(list)
+    for name in set(block.columns["customer"]):
+        cells[context.customers.get(name, 0)].append(name)
+    stored: dict[tuple[str, str], list[OpenSession]] = defaultdict(list)
+    for each in found:
+        later = (start for start in starts[each.customer_id, each.actor] if start > each.started_at)
+        session = OpenSession(each.record_id, each.started_at, _licence(each.premium), next(later, None))
+        for name in cells[each.customer_id]:
+            stored[name, each.actor].append(session)
+    return stored
+
+
+def _licence(premium: bool | None) -> str:
+    return "premium" if premium else "standard"
 
 
 def zone_of(source: str, customer_ref: str = "") -> ZoneInfo | None:
@@ -116,24 +160,3 @@ def _licences(cells: dict[int, list[str]]) -> dict[str, Histories]:
     ):
         found[customer_id][agent_id].append((first_day, premium))
     return {cell: found[pk] for pk, names in cells.items() for cell in names if pk in found}
-
-
-def _open_sessions(cells: dict[int, list[str]], source: str) -> dict[tuple[str, str], OpenSession]:
-    """Of several of one agent the one that started last: the others were given up by signing in again."""
-    rows = Interval.objects.filter(
-        customer_id__in=cells,
-        kind=Kind.AGENT_SESSION,
-        source_id__in=Source.objects.filter(name=source).values("pk"),
-        ended_at=None,
-    ).order_by("started_at")
-    return {
-        (cell, actor): OpenSession(record_id, started_at, "premium" if premium else "standard")
-        for customer_id, actor, record_id, started_at, premium in rows.values_list(
-            "customer_id", "actor", "record_id", "started_at", "premium"
-        )
-        for cell in _names(cells, customer_id)
-    }
-
-
-def _names(cells: dict[int, list[str]], customer_id: int) -> Sequence[str]:
-    return cells.get(customer_id, ())

@@ -17,8 +17,7 @@ from django.utils.translation import gettext_lazy
 from apps.core.columns import column, figure
 from apps.core.commands import BY_COMMAND_LINE
 from apps.core.formatting import moment, number
-from apps.usage.domain.records import KINDS_OF_FILE
-from apps.usage.filters import KIND_CHOICES
+from apps.usage.filters import kind_in_words
 from apps.usage.models import Channel, Delivery, DeliveryState
 from apps.usage.reasons import told
 
@@ -28,12 +27,6 @@ _TONES = {
     DeliveryState.DONE: "ok",
     DeliveryState.FAILED: "danger",
 }
-_KINDS = {int(KINDS_OF_FILE[name].kind): label for name, label in KIND_CHOICES}
-
-
-def kind_in_words(kind: int) -> str:
-    """What records of a kind are called."""
-    return str(_KINDS[kind])
 
 
 def delivery_state(delivery: Delivery) -> tuple[str, str]:

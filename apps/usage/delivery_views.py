@@ -32,10 +32,9 @@ from apps.usage.delivery_tables import (
     conflicts_address,
     delivery_state,
     kept_aside_address,
-    kind_in_words,
     sent_by,
 )
-from apps.usage.filters import DeliveryFilter
+from apps.usage.filters import DeliveryFilter, kind_in_words
 from apps.usage.formats import list_formats
 from apps.usage.models import Channel, Delivery, DeliveryState, Source
 from apps.usage.progress import Progress, count_reasons, get_progress

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.filters import FromDayFilter, ToDayFilter, YesNoFilter
 from apps.organisations.models import Customer
-from apps.usage.domain.records import KINDS_OF_FILE, Fault
+from apps.usage.domain.records import DESCRIBED, KINDS_OF_FILE, Fault
 from apps.usage.models import (
     Channel,
     Conflict,
@@ -35,6 +35,12 @@ KIND_CHOICES = [
 STATE_CHOICES = [(state.name.lower(), state.label) for state in DeliveryState]
 CHANNEL_CHOICES = [(channel.name.lower(), channel.label) for channel in Channel]
 REASON_CHOICES = [(fault.value, fault.value) for fault in Fault]
+_KINDS = dict(KIND_CHOICES)
+
+
+def kind_in_words(kind: int) -> str:
+    """What records of a kind are called."""
+    return str(_KINDS[DESCRIBED[kind].name])
 
 
 def _search_input() -> forms.TextInput:
@@ -64,6 +70,20 @@ class _ByNameFilter(django_filters.ChoiceFilter):
         return qs.filter(**{self.field_name: self.members[value.upper()]}) if value else qs
 
 
+class _ByDeliveryFilter(django_filters.NumberFilter):
+    """The delivery that brought something, by its key. Pages lead there; nobody writes it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            field_name="delivery_id",
+            decimal_places=0,
+            min_value=1,
+            max_value=2**63 - 1,
+            label=_("Delivery"),
+            widget=forms.HiddenInput(),
+        )
+
+
 class DeliveryFilter(django_filters.FilterSet):
     """Filters of deliveries: how far they are, of what, from where, and when they came (days, UTC)."""
 
@@ -90,14 +110,7 @@ class DeliveryFilter(django_filters.FilterSet):
 class KeptAsideFilter(django_filters.FilterSet):
     """Filters of rows kept aside: of one delivery, for one reason, of a kind or a source, to mend or settled."""
 
-    delivery = django_filters.NumberFilter(
-        field_name="delivery_id",
-        decimal_places=0,
-        min_value=1,
-        max_value=2**63 - 1,
-        label=_("Delivery"),
-        widget=forms.HiddenInput(),
-    )
+    delivery = _ByDeliveryFilter()
     reason = django_filters.ChoiceFilter(choices=REASON_CHOICES, label=_("Reason"), empty_label=_("All"))
     kind = _ByKindFilter(field_name="delivery__kind")
     source = django_filters.CharFilter(field_name="delivery__source_name", max_length=64, label=_("Source"))
@@ -115,14 +128,7 @@ class KeptAsideFilter(django_filters.FilterSet):
 class ConflictFilter(django_filters.FilterSet):
     """Filters of conflicts: of a delivery, a customer (its reference), a kind, a source, a record, decided or not."""
 
-    delivery = django_filters.NumberFilter(
-        field_name="delivery_id",
-        decimal_places=0,
-        min_value=1,
-        max_value=2**63 - 1,
-        label=_("Delivery"),
-        widget=forms.HiddenInput(),
-    )
+    delivery = _ByDeliveryFilter()
     customer = django_filters.CharFilter(field_name="customer__ref", max_length=64, label=_("Customer"))
     kind = _ByKindFilter(field_name="kind")
     source = django_filters.CharFilter(method="of_source", max_length=64, label=_("Source"))

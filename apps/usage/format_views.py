@@ -17,10 +17,12 @@ from apps.accounts.guards import administrator_only, staff_only
 from apps.core.formatting import number
 from apps.usage.domain.descriptions import parse_format
 from apps.usage.domain.formats import FormatError
+from apps.usage.domain.refusals import TellingError
 from apps.usage.format_forms import FormatForm
 from apps.usage.format_tables import FormatTable, kind_of_format, list_as_shown, trial_table
 from apps.usage.formats import list_formats, own_descriptions, shipped_formats, shipped_texts
 from apps.usage.models import FormatDescription
+from apps.usage.reasons import in_words
 from apps.usage.services.formats import FormatRefused, checked_format, delete_format, save_format
 from apps.usage.trying import Trial, try_format
 
@@ -134,8 +136,8 @@ def _trial(form: FormatForm, description: FormatDescription | None) -> Trial | N
         return None
     try:
         return try_format(format_=format_, sample=sample, now=timezone.now())
-    except FormatError as error:
-        form.add_error("sample", str(error))
+    except TellingError as error:
+        form.add_error("sample", in_words(error))
         return None
 
 
@@ -171,7 +173,7 @@ def _show(request: HttpRequest, name: str, text: str, *, may_add: bool) -> HttpR
         title, facts = format_.title, [(_("Holds"), kind_of_format(format_.kind))]
         facts.append((_("Recognised by the columns"), ", ".join(format_.recognise)))
     except FormatError as error:
-        title, facts = name, [(_("Not usable"), str(error))]
+        title, facts = name, [(_("Not usable"), in_words(error))]
     context: dict[str, Any] = {
         "name": name,
         "title": title,

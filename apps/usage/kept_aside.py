@@ -11,12 +11,11 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, NullIf
 
 from apps.usage.domain.faults import Fault
-from apps.usage.domain.records import KINDS_OF_FILE, Kind, KindOfFile
+from apps.usage.domain.records import DESCRIBED, Kind, KindOfFile
 from apps.usage.models import RowKeptAside
 
 GROUPS_SHOWN = 50
 _NOTHING = Value("", output_field=TextField())
-DESCRIBED = {described.kind: described for described in KINDS_OF_FILE.values()}
 
 # The column whose value makes rows of one reason of one kind.
 OFFENDING = {

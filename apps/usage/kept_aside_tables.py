@@ -20,8 +20,7 @@ from django.utils.translation import gettext_lazy
 from apps.core.columns import column, figure
 from apps.core.formatting import moment, number
 from apps.core.spreadsheets import FILE_LANGUAGE, harmless
-from apps.usage.domain.records import KINDS_OF_FILE, Kind
-from apps.usage.filters import KIND_CHOICES
+from apps.usage.filters import kind_in_words
 from apps.usage.kept_aside import Group, GroupKey
 from apps.usage.models import Channel, RowKeptAside
 from apps.usage.reasons import told
@@ -32,13 +31,6 @@ if TYPE_CHECKING:
 ROWS_A_PAGE = 50
 SHORT_TEXT = 160
 SHORT_VALUE = 80
-KIND_NAMES = {described.kind: name for name, described in KINDS_OF_FILE.items()}
-_LABELS = {KINDS_OF_FILE[name].kind: label for name, label in KIND_CHOICES}
-
-
-def kind_label(kind: int) -> str:
-    """A kind of record, in words."""
-    return str(_LABELS[Kind(kind)])
 
 
 def group_url(key: GroupKey) -> str:
@@ -46,7 +38,7 @@ def group_url(key: GroupKey) -> str:
     parameters = {
         "sender": "" if key.partner is None else key.partner,
         "source": key.source,
-        "kind": KIND_NAMES[key.kind],
+        "kind": key.described.name,
         "reason": key.reason,
         "value": key.value,
     }
@@ -82,7 +74,7 @@ class GroupTable(django_tables2.Table):
         return record.rows
 
     def render_source(self, record: Group) -> SafeString:
-        return format_html('{}<span class="sub">{}</span>', record.key.source, kind_label(record.key.kind))
+        return format_html('{}<span class="sub">{}</span>', record.key.source, kind_in_words(record.key.kind))
 
     def render_file(self, record: Group) -> SafeString:
         return format_html('<span class="break">{}</span>', record.file_name or _("Several files"))
@@ -167,7 +159,7 @@ def write_csv(rows: Iterable[RowKeptAside], out: SupportsWrite[str]) -> None:
             (
                 harmless(delivery.file_name),
                 harmless(delivery.source_name),
-                KIND_NAMES[Kind(delivery.kind)],
+                delivery.described.name,
                 row.line_number,
                 harmless(row.reason),
                 harmless(row.text),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.organisations.models import Partner
 from apps.subscriptions.models import OfCustomer
-from apps.usage.domain.records import KINDS_OF_FILE, KINDS_OF_INTERVAL, Content, Kind, KindOfFile, Outcome
+from apps.usage.domain.records import DESCRIBED, KINDS_OF_INTERVAL, Content, Kind, KindOfFile, Outcome
 
 _KINDS = [(kind.value, kind.name.lower()) for kind in Kind]
 _KINDS_OF_INTERVAL = [(kind.value, kind.name.lower()) for kind in KINDS_OF_INTERVAL]
@@ -223,7 +223,7 @@ class Delivery(models.Model):
     @property
     def described(self) -> KindOfFile:
         """The kind of file that it is."""
-        return next(each for each in KINDS_OF_FILE.values() if each.kind == self.kind)
+        return DESCRIBED[self.kind]
 
 
 class SourceDay(models.Model):
@@ -252,7 +252,7 @@ class RowKeptAside(models.Model):
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, null=True, related_name="+")
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="rows_kept_aside")
     line_number = models.PositiveIntegerField()
-    part = models.PositiveSmallIntegerField(default=0)
+    part = models.PositiveIntegerField(default=0)
     text = models.TextField()
     reason = models.CharField(max_length=100)
     cells = models.JSONField(null=True)

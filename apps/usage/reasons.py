@@ -1,10 +1,13 @@
-"""Reasons why rows are kept aside, in the reader's language."""
+"""Reasons why rows are kept aside, and why files and descriptions cannot be used, in the reader's language."""
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.usage.domain.faults import Fault
+from apps.usage.domain.formats import CONTROL_TOTALS
+from apps.usage.domain.refusals import Hole, TellingError
 
 REASONS = {
     Fault.ENDED_BEFORE_START: _("ended before it started"),
@@ -28,6 +31,16 @@ REASONS = {
     Fault.NOT_A_ROW: _("not a row of this file"),
 }
 
+# What files of a kind hold, inside of a sentence.
+KINDS_IN_WORDS = {
+    "agent-sessions": _("agent sessions"),
+    "wfo-sessions": _("workforce optimization sessions"),
+    "ivr-legs": _("IVR legs"),
+    "voice-calls": _("voice calls"),
+    "digital-usage": _("digital usage"),
+    CONTROL_TOTALS: _("control totals"),
+}
+
 
 def told(reason: str) -> str:
     """A stored reason in words; one that this version does not know, as it stands."""
@@ -35,3 +48,20 @@ def told(reason: str) -> str:
         return str(REASONS[Fault(reason)])
     except (KeyError, ValueError):
         return reason
+
+
+def in_words(error: TellingError) -> str:
+    """Why something cannot be used, as one line."""
+    return gettext(error.line) % {name: _filled(name, hole) for name, hole in error.holes.items()}
+
+
+def _filled(name: str, hole: Hole) -> str | int:
+    if isinstance(hole, int):
+        return hole
+    names = [hole] if isinstance(hole, str) else list(hole)
+    if name.startswith("kind"):
+        names = [str(KINDS_IN_WORDS.get(each, each)) for each in names]
+    *others, last = names
+    if not others:
+        return last
+    return gettext("%(names)s and %(last)s") % {"names": ", ".join(others), "last": last}

@@ -11,11 +11,10 @@ import psycopg
 from django.db import connection
 from numpy.typing import NDArray
 
+from apps.core.bulk import read_moments
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.usage.domain.records import LONGEST_RECORD, Kind
-from apps.usage.selectors import STILL_OPEN, Records, midnight
-
-_POSTGRESQL_EPOCH = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
+from apps.usage.selectors import Records, midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,8 @@ def read_recorded(
         rows = cursor.execute(_RECORDS, values, binary=True).fetchall()
     return {
         Kind(kind): RecordedRecords(
-            Records(actors, _moments(start), _moments(end), np.frombuffer(premium, np.bool_)),
-            _moments(recorded_at),
+            Records(actors, read_moments(start), read_moments(end), np.frombuffer(premium, np.bool_)),
+            read_moments(recorded_at),
             np.frombuffer(source, ">i4").astype(np.int64),
         )
         for kind, actors, start, end, premium, recorded_at, source in rows
@@ -64,8 +63,3 @@ _RECORDS = """
       AND (ended_at IS NULL OR ended_at >= %(since)s)
     GROUP BY kind
 """
-
-
-def _moments(sent: bytes) -> NDArray[np.int64]:
-    moments = np.frombuffer(sent, ">i8").astype(np.int64)
-    return np.where(moments == STILL_OPEN, STILL_OPEN, moments + _POSTGRESQL_EPOCH)

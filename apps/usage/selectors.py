@@ -11,12 +11,10 @@ import psycopg
 from django.db import connection
 from numpy.typing import NDArray
 
+from apps.core.bulk import read_moments
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.organisations.models import Customer
 from apps.usage.domain.records import LONGEST_RECORD, Kind
-
-STILL_OPEN = 2**63 - 1
-_POSTGRESQL_EPOCH = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 
 
 def midnight(day: date) -> datetime:
@@ -72,8 +70,8 @@ def read_records(
     for number, kind, actors, start, end, premium in rows:
         found[number - 1][Kind(kind)] = Records(
             actors.split("\n") if isinstance(actors, str) else actors,
-            _moments(start),
-            _moments(end),
+            read_moments(start),
+            read_moments(end),
             np.frombuffer(premium, np.bool_),
         )
     return found
@@ -108,12 +106,6 @@ _RECORDS = """
     ) AS found
     WHERE found.start IS NOT NULL
 """
-
-
-def _moments(sent: bytes) -> NDArray[np.int64]:
-    """PostgreSQL's binary moments, counted from 2000-01-01; ``infinity`` stays the largest number."""
-    moments = np.frombuffer(sent, ">i8").astype(np.int64)
-    return np.where(moments == STILL_OPEN, STILL_OPEN, moments + _POSTGRESQL_EPOCH)
 
 
 def count_records(customer_ids: Sequence[int], *, since: date) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +31,18 @@ def source_state(rhythm: Rhythm) -> tuple[str, str]:
     if rhythm.interval is None:
         return _("Rhythm not known yet"), ""
     return _("On time"), "ok"
+
+
+def alarm_of(rhythms: Iterable[Rhythm]) -> str:
+    """How many sources are silent, empty where none is."""
+    silent = sum(rhythm.is_silent for rhythm in rhythms)
+    if not silent:
+        return ""
+    return ngettext(
+        "%(count)s source has been silent for more than twice its usual interval.",
+        "%(count)s sources have been silent for more than twice their usual interval.",
+        silent,
+    ) % {"count": number(silent)}
 
 
 def interval_in_words(interval: timedelta | None) -> str:

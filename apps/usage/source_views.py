@@ -21,8 +21,8 @@ from apps.accounts.models import AuditEntry
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.formatting import day, day_short, moment, number
 from apps.core.problems import Refusal
-from apps.usage.delivery_tables import kind_in_words
 from apps.usage.domain.freshness import CalendarDay, DayState, Rhythm
+from apps.usage.filters import kind_in_words
 from apps.usage.freshness import (
     DAYS_SHOWN,
     KindOfSource,
@@ -38,6 +38,7 @@ from apps.usage.services.sources import TIME_ZONE_CHANGED, set_time_zone
 from apps.usage.source_forms import TimeZoneForm
 from apps.usage.source_tables import (
     SourceTable,
+    alarm_of,
     calendar_in_words,
     gaps_in_words,
     interval_in_words,
@@ -91,11 +92,10 @@ class SourceListView(View):
             list_freshness(list(page.object_list), rhythms, window=window, today=now.date()),
             shows_partner=user.is_provider,
         )
-        silent = sum(rhythm.is_silent for rhythm in rhythms.values())
         return render(
             request,
             "usage/sources.html",
-            {"table": table, "page": page, "alarm": _alarm(silent), "first": window.first},
+            {"table": table, "page": page, "alarm": alarm_of(rhythms.values()), "first": window.first},
         )
 
 
@@ -182,16 +182,6 @@ def _window(until: str | None, newest: date | None, today: date) -> Period:
 
 def _axis(window: Period) -> list[date]:
     return [window.first, window.first + timedelta(days=window.days // 2), window.last]
-
-
-def _alarm(silent: int) -> str:
-    if not silent:
-        return ""
-    return ngettext(
-        "%(count)s source has been silent for more than twice its usual interval.",
-        "%(count)s sources have been silent for more than twice their usual interval.",
-        silent,
-    ) % {"count": number(silent)}
 
 
 def _silence(rhythm: Rhythm, silence: timedelta) -> str:

@@ -11,10 +11,9 @@ from itertools import islice
 from apps.core.formatting import day
 from apps.usage.domain.blocks import Block, gather
 from apps.usage.domain.columns import Reading, read_columns
-from apps.usage.domain.contents import UnreadableFileError
 from apps.usage.domain.controls import ControlLine, read_control_totals
 from apps.usage.domain.files import OpenedFile, open_usage_file
-from apps.usage.domain.formats import Format, FormatError, choose
+from apps.usage.domain.formats import Format, choose
 from apps.usage.domain.translation import Context, translate
 from apps.usage.reasons import told
 
@@ -51,19 +50,16 @@ def try_format(*, format_: Format, sample: str, now: datetime) -> Trial:
     """Read a sample by a format. Licences are not looked up, and times without a zone are kept aside.
 
     Raises:
-        FormatError: the sample is no file, or lacks columns of the format.
+        TellingError: the sample is no file, or lacks columns of the format.
     """
     raw = sample.encode("utf-8", "replace")
-    try:
-        opened = open_usage_file(io.BytesIO(raw), len(raw))
-        missing = [name for name in format_.recognise if name not in opened.names]
-        if missing:
-            choose(opened.names, [format_], name=format_.name)
-        if format_.is_control:
-            return _control_trial(opened, format_)
-        return _usage_trial(opened, format_, now)
-    except UnreadableFileError as error:
-        raise FormatError(str(error)) from None
+    opened = open_usage_file(io.BytesIO(raw), len(raw))
+    missing = [name for name in format_.recognise if name not in opened.names]
+    if missing:
+        choose(opened.names, [format_], name=format_.name)
+    if format_.is_control:
+        return _control_trial(opened, format_)
+    return _usage_trial(opened, format_, now)
 
 
 def _usage_trial(opened: OpenedFile, format_: Format, now: datetime) -> Trial:

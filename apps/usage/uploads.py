@@ -16,7 +16,8 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
@@ -24,11 +25,12 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
+from apps.core.problems import is_of_the_api
 
 logger = logging.getLogger(__name__)
 
 TAKES_FILES = frozenset({"usage:deliveries"})
-TAKES_PAPERS = frozenset({"invoicing:control"})  # small ones, from everybody but customers' users
+TAKES_PAPERS = frozenset({"invoicing:control"})  # small ones
 LARGEST_PAPER = 5 * 2**20
 MOST_FILES = 100  # in one request: each is an open file until its end
 _ENVELOPE = 2**20  # what stands around the files
@@ -37,26 +39,44 @@ TOO_LARGE, NO_ROOM = 413, 507
 
 
 class UploadGuard:
-    """Middleware before the tenant's: answers what is too large, or has no room, without reading it."""
+    """Middleware before the tenant's: answers what is too large, or has no room, without reading it, and then what
+    cannot be read."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.content_type != "multipart/form-data":
-            return self.get_response(request)
-        length = _content_length(request)
-        if _takes(request, TAKES_PAPERS):
-            if length > LARGEST_PAPER + _ENVELOPE:
-                return refuse(request, _("That is more than this page takes."), TOO_LARGE)
-        elif _may_send_files(request):
-            if length > settings.MOST_UPLOADED + _ENVELOPE:
-                return refuse(request, too_large(), TOO_LARGE)
-            if length > shutil.disk_usage(_arriving()).free:
-                return refuse(request, no_room(), NO_ROOM)
-        elif length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and not _takes_files(request):
+        refusal = _refusal(request) if request.content_type == "multipart/form-data" else None
+        return refusal or _unreadable(request) or self.get_response(request)
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    """What the headers of a request that brings files are refused with."""
+    length = _content_length(request)
+    if _takes(request, TAKES_PAPERS):
+        if length > LARGEST_PAPER + _ENVELOPE:
             return refuse(request, _("That is more than this page takes."), TOO_LARGE)
-        return self.get_response(request)
+    elif _may_send_files(request):
+        if length > settings.MOST_UPLOADED + _ENVELOPE:
+            return refuse(request, too_large(), TOO_LARGE)
+        if length > shutil.disk_usage(_arriving()).free:
+            return refuse(request, no_room(), NO_ROOM)
+    elif length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and not _takes_files(request):
+        return refuse(request, _("That is more than this page takes."), TOO_LARGE)
+    return None
+
+
+def _unreadable(request: HttpRequest) -> HttpResponse | None:
+    """Read what a page was sent by somebody known; what that is refused with where it cannot be read."""
+    if is_of_the_api(request) or not isinstance(getattr(request, "user", None), User):
+        return None
+    try:
+        request.POST  # noqa: B018 - read here
+    except MultiPartParserError:
+        return refuse(request, _("The form cannot be read: it is damaged, or a name in it is too long."), 400)
+    except UnreadablePostError:
+        return refuse(request, _("What was sent broke off, or took too long to arrive."), 408)
+    return None
 
 
 class ArrivingFile(TemporaryUploadedFile):
@@ -184,13 +204,9 @@ def _note(request: HttpRequest, line: str) -> None:
 
 
 def _may_send_files(request: HttpRequest) -> bool:
-    """Administrators of partners and of the provider, where files are taken; where papers are, their others too."""
+    """Administrators of partners and of the provider, where files are taken."""
     user = getattr(request, "user", None)
-    if not isinstance(user, User):
-        return False
-    if _takes(request, TAKES_PAPERS):
-        return not user.is_customer
-    return _takes_files(request) and user.is_administrator
+    return isinstance(user, User) and user.is_administrator and _takes_files(request)
 
 
 def _takes_files(request: HttpRequest) -> bool:

@@ -3,12 +3,9 @@
 from django.urls import include, path
 
 from apps.usage.delivery_views import DeliveryAgainView, DeliveryFileView, DeliveryListView, DeliveryView
-from apps.usage.kept_aside_views import (
-    KeptAsideCsvView,
-    KeptAsideGroupView,
-    KeptAsideRowView,
-    KeptAsideView,
-)
+from apps.usage.kept_aside_group_views import KeptAsideGroupView
+from apps.usage.kept_aside_row_views import KeptAsideRowView
+from apps.usage.kept_aside_views import KeptAsideCsvView, KeptAsideView
 from apps.usage.source_views import SourceListView, SourceView
 
 app_name = "usage"

@@ -86,9 +86,8 @@ def start_web(*, host: str, port: int) -> Child:
     return Child(
         "web",
         [
-            *("-m", "gunicorn", "portal.wsgi:application"),
+            *("-m", "gunicorn", "portal.wsgi:application", "--config", "portal/serving.py"),
             *("--bind", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"),
-            *("--workers", "2", "--threads", "4", "--preload"),
             *("--graceful-timeout", "10", "--log-level", "warning"),
         ],
     )

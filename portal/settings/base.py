@@ -163,7 +163,7 @@ STORAGES = {
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
-# Seconds that the body of a call of the API has to arrive, and one more for every 200 kB.
+# Seconds that the head of a request has to arrive, and its body; one more for every 50 kB that came.
 BODY_SECONDS = env.float("BODY_SECONDS", default=10.0)
 # Files go straight to disk, never through memory, and on the file system of MEDIA_ROOT, so that they are moved there.
 FILE_UPLOAD_HANDLERS = ["apps.usage.uploads.UploadHandler"]
@@ -192,6 +192,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(PORTAL_HOME / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "render-pending-pdfs": {"task": "apps.invoicing.tasks.render_pending_pdfs", "schedule": 60.0},
+    "compare-waiting-papers": {"task": "apps.invoicing.tasks.compare_waiting_papers", "schedule": 60.0},
     "reconcile-stale-customers": {"task": "apps.reconciliation.tasks.reconcile_stale", "schedule": 60.0},
     "read-waiting-deliveries": {"task": "apps.usage.tasks.read_waiting", "schedule": 60.0},
     "tidy-delivered-files": {"task": "apps.usage.tasks.tidy_files", "schedule": 3600.0},

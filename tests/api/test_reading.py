@@ -19,7 +19,8 @@ from apps.organisations.models import Customer
 from apps.reconciliation.models import Run
 from apps.reconciliation.services import open_run, reconcile_customer
 from apps.subscriptions.models import StaleSpan
-from apps.usage.models import Delivery
+from apps.usage.models import Conflict, Delivery
+from apps.usage.services import decide_conflict
 from tests.factories.usage import UsageFiles, at, session
 
 Browser = Callable[[User], Client]
@@ -268,7 +269,8 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 )
 def test_a_page_that_is_none_is_a_bad_request(client_of: Browser, dana: User, query: str) -> None:
     for address in ("runs/", "cycles/", "daily-detail/", "deliveries/", "kept-aside/",
-                    "usage/agent-sessions/", "usage/digital-usage/"):  # fmt: skip
+                    "usage/agent-sessions/", "usage/digital-usage/", "conflicts/", "customers/", "invoices/",
+                    "unentitled/", "open-records/", "customers/C-100/unentitled/"):  # fmt: skip
         response = client_of(dana).get(f"/api/v1/{address}?customer=C-100&{query}")
         assert (address, response.status_code) == (address, 400)
         assert [*response.json()["errors"]] == [query.partition("=")[0]]
@@ -555,6 +557,90 @@ def test_rows_kept_aside_with_their_reasons(client_of: Browser, bob: User, deliv
         assert len(read(client, "kept-aside/", **query)) == found, query
 
 
+@pytest.fixture
+def conflicts(files: UsageFiles, strangers: Customer) -> list[Conflict]:
+    """Two of C-100, the first of them decided, and one of another partner's customer."""
+    for customer, names in (("C-100", ("one", "two")), ("C-900", ("theirs",))):
+        for name in names:
+            files.use(session("anna", "08:00", "09:00"), customer=customer, name=name)
+            files.use(session("bertil", "10:00", None, premium=True), customer=customer, name=name)
+    with scope(PROVIDER):
+        found = [*Conflict.objects.order_by("pk")]
+        decide_conflict(conflict=found[0], take_arriving=False, by="dana@example.com", reason="a test")
+    return found
+
+
+def test_a_conflict_says_what_arrived_and_what_was_decided(
+    client_of: Browser, bob: User, dana: User, conflicts: list[Conflict]
+) -> None:
+    decided, waiting = read(client_of(bob), "conflicts/")
+    assert decided.pop("decided_at").endswith("Z")
+    assert waiting.pop("decided_at") is None
+    arrived = {
+        "customer": "C-100",
+        "kind": "agent-sessions",
+        "source": "import",
+        "actor": "bertil",
+        "licence": "premium",
+        "started_at": "2024-06-10T10:00:00Z",
+        "ended_at": None,
+        "quantity": None,
+        "delivery": None,  # the provider's own
+        "line_number": 2,
+    }
+    assert decided == {
+        **arrived,
+        "id": conflicts[0].pk,
+        "record_id": "one-0",
+        "decided_by": "dana@example.com",
+        "decision": "stored",
+        "reason": "a test",
+    }
+    assert waiting == {
+        **arrived,
+        "id": conflicts[1].pk,
+        "record_id": "two-0",
+        "decided_by": "",
+        "decision": None,
+        "reason": "",
+    }
+    told = read(client_of(dana), "conflicts/", customer="C-100")
+    assert [each["delivery"] for each in told] == [each.delivery_id for each in conflicts[:2]]
+
+
+def test_conflicts_are_of_whom_they_concern_and_filtered_as_on_their_page(
+    client_of: Browser, alice: User, bob: User, charlie: User, dana: User, conflicts: list[Conflict]
+) -> None:
+    keys = [conflict.pk for conflict in conflicts]
+    for user, seen in ((bob, keys[:2]), (charlie, keys[2:]), (dana, keys)):
+        found = [each["id"] for each in everything(client_of(user), "conflicts/", page_size=1)]
+        assert (user.email, found) == (user.email, seen)
+    assert client_of(alice).get("/api/v1/conflicts/").status_code == 404
+    for query, seen in (
+        ({"customer": "C-100"}, keys[:2]),
+        ({"customer": "C-404"}, []),
+        ({"kind": "agent-sessions"}, keys),
+        ({"kind": "digital-usage"}, []),
+        ({"source": "import"}, keys),
+        ({"source": "dialler"}, []),
+        ({"record_id": "two-0"}, keys[1:2]),
+        ({"decided": "true"}, keys[:1]),
+        ({"decided": "false"}, keys[1:]),
+        ({"delivery": conflicts[2].delivery_id}, keys[2:]),
+    ):
+        assert [each["id"] for each in read(client_of(dana), "conflicts/", **query)] == seen, query
+
+
+def test_invoices_come_by_pages_newest_first(client_of: Browser, bob: User, reconciled: Customer) -> None:
+    with scope(PROVIDER):
+        for first_day in (JUNE, date(2024, 7, 9)):
+            issue_invoices(customer=reconciled, first_day=first_day, today=date(2024, 12, 31), by="test")
+    client = client_of(bob)
+    listed = read(client, "invoices/")
+    assert [each["transaction_date"] for each in listed] == ["2024-08-09", "2024-07-09"]
+    assert everything(client, "invoices/", page_size=1) == listed
+
+
 def test_what_was_sent_is_seen_by_who_sent_it(
     client_of: Browser, alice: User, bob: User, charlie: User, dana: User, delivered: Delivery
 ) -> None:
@@ -576,7 +662,9 @@ def test_what_was_sent_is_seen_by_who_sent_it(
     assert client_of(dana).get(f"/api/v1/deliveries/{10**30}/").status_code == 404
 
 
-@pytest.mark.parametrize("address", ["deliveries/", "kept-aside/", "runs/", "cycles/", "daily-detail/"])
+@pytest.mark.parametrize(
+    "address", ["deliveries/", "kept-aside/", "conflicts/", "runs/", "cycles/", "daily-detail/"]
+)
 def test_what_a_list_costs(
     client_of: Browser, dana: User, delivered: Delivery, reconciled: Customer, address: str
 ) -> None:

@@ -67,7 +67,7 @@ def open_conflict(page: Page) -> None:
 def compare_a_paper(page: Page) -> None:
     page.locator("input[type=file]").set_input_files(GUIDE / "daily-detail.csv")
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_text("daily-detail.csv")).to_be_visible()
+    expect(page.get_by_role("heading", name="Theirs beside ours")).to_be_visible(timeout=30_000)
 
 
 def make_a_key(page: Page) -> None:

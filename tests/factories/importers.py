@@ -15,7 +15,7 @@ django.setup()
 from django.db import connections  # noqa: E402 - models can be imported from here on
 
 from apps.core.tenancy import PROVIDER  # noqa: E402
-from apps.usage.services import import_usage, importing  # noqa: E402
+from apps.usage.services import import_usage, opening  # noqa: E402
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def begin(database: str, rows_at_once: int) -> None:
     """Before a process does anything else."""
     connections["default"].settings_dict["NAME"] = database
-    importing.ROWS_AT_ONCE = rows_at_once
+    opening.ROWS_AT_ONCE = rows_at_once
 
 
 def import_for(path: str) -> dict[str, int]:

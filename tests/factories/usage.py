@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from apps.reconciliation.domain.intervals import Intervals
+from apps.usage.domain.moments import microseconds
 from apps.usage.domain.records import KINDS_OF_FILE
 from apps.usage.services import UsageImported
 from tests.conftest import import_file
@@ -32,11 +33,6 @@ def session(
 ) -> Session:
     """A session, leg or call from a time of ``day`` to a time of ``to`` (the same day when left out)."""
     return (actor, at(start, day), None if end is None else at(end, to or day), premium)
-
-
-def microseconds(moment: datetime) -> int:
-    """A moment as microseconds since 1970."""
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def intervals_of(

@@ -28,6 +28,7 @@ from apps.invoicing.domain.control import (
 )
 from apps.invoicing.domain.control_lines import TheirInvoice, TheirLine, has_lines, read_json, read_lines
 from apps.invoicing.services import as_printed, make_drafts
+from apps.invoicing.tasks import compare_control_paper
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.control_papers import PaperFault, PaperRefused, read_sheet
 from apps.reconciliation.models import ControlPaper
@@ -316,6 +317,8 @@ def drafted(customer: Customer) -> list[dict[str, object]]:
 def upload(client: Client, content: bytes, name: str) -> ControlPaper:
     answer = client.post("/customers/C-100/control/", {"paper": SimpleUploadedFile(name, content)})
     assert answer.status_code == 302
+    with scope(PROVIDER):
+        compare_control_paper(ControlPaper.objects.latest("pk").pk)
     page = client.get(answer["Location"])
     assert page.status_code == 200
     assert client.get(f"{answer['Location']}export.csv").status_code == 200

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,24 +30,13 @@ from apps.invoicing.status import Status, in_status, status_of
 from apps.organisations.models import Customer
 from apps.subscriptions.services import import_portfolio
 from tests.conftest import SAMPLE
+from tests.factories.clock import ToDay
 from tests.factories.usage import UsageFiles, session
 
 Browser = Callable[[User], Client]
-ToDay = Callable[[date], None]
 
 JUNE = date(2024, 6, 9)
 DRAFT = f"/invoices/draft/C-100/{JUNE}/"
-
-
-@pytest.fixture
-def to_day(monkeypatch: pytest.MonkeyPatch) -> ToDay:
-    """Set the clock."""
-
-    def move(day: date) -> None:
-        now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-        monkeypatch.setattr("django.utils.timezone.now", lambda: now)
-
-    return move
 
 
 @pytest.fixture(autouse=True)

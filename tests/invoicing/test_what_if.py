@@ -26,8 +26,8 @@ from apps.reconciliation.domain.whatif import Changes, Commitment, NewQuantity
 from apps.reconciliation.models import CycleResult
 from apps.reconciliation.services import reconcile_customer
 from apps.subscriptions.models import SubscriptionLine, SurgeChange
-from tests.conftest import PASSWORD
 from tests.factories.commands import Shell
+from tests.factories.people import made_user
 from tests.factories.portfolios import (
     PREMIUM,
     STANDARD,
@@ -263,27 +263,16 @@ def test_without_a_change_random_months_cost_what_their_papers_say(
 # For whom
 
 
-def person(name: str, role: UserRole, owner: Customer, *, is_customer: bool = False) -> User:
-    with scope(PROVIDER):
-        return User.objects.create_user(
-            email=f"{name}@example.com",
-            role=role,
-            password=PASSWORD,
-            partner=owner.partner,
-            customer=owner if is_customer else None,
-        )
-
-
 @pytest.fixture
 def ann(owner: Customer) -> User:
     """The administrator of C-1."""
-    return person("ann", UserRole.CUSTOMER_ADMIN, owner, is_customer=True)
+    return made_user("ann@example.com", UserRole.CUSTOMER_ADMIN, owner)
 
 
 @pytest.fixture
 def ben(owner: Customer) -> User:
     """The administrator of her partner."""
-    return person("ben", UserRole.PARTNER_ADMIN, owner)
+    return made_user("ben@example.com", UserRole.PARTNER_ADMIN, owner)
 
 
 def test_a_customer_is_told_retail_alone_its_partner_and_the_provider_both(
@@ -307,7 +296,7 @@ def test_a_customer_is_told_retail_alone_its_partner_and_the_provider_both(
 def test_without_retail_prices_a_customer_is_told_quantities_alone(
     client_of: Browser, owner: Customer
 ) -> None:
-    second = person("cat", UserRole.CUSTOMER_ADMIN, stored_customer("C-2"), is_customer=True)
+    second = made_user("cat@example.com", UserRole.CUSTOMER_ADMIN, stored_customer("C-2"))
     client = client_of(second)
 
     answer = client.get("/api/v1/customers/C-2/what-if/?cycle=2024-06-01&standard=4").json()

@@ -27,7 +27,8 @@ from apps.subscriptions.models import ClosedCycle, StaleSpan
 from apps.subscriptions.selectors import cycles_of
 from apps.usage.models import Conflict, Interval
 from apps.usage.services import decide_conflict
-from tests.conftest import PASSWORD
+from tests.factories.pages import text_of
+from tests.factories.people import made_user
 from tests.factories.portfolios import (
     SMS,
     STANDARD,
@@ -66,27 +67,16 @@ def owner(db: None) -> Customer:
     return stored_customer("C-1")
 
 
-def user(email: str, role: Role, owner: Customer | None = None) -> User:
-    with scope(PROVIDER):
-        return User.objects.create_user(
-            email=email,
-            role=role,
-            password=PASSWORD,
-            partner=owner and owner.partner,
-            customer=owner if role.startswith("customer") else None,
-        )
-
-
 @pytest.fixture
 def ben(owner: Customer) -> User:
     """The administrator of P-1."""
-    return user("ben@example.com", Role.PARTNER_ADMIN, owner)
+    return made_user("ben@example.com", Role.PARTNER_ADMIN, owner)
 
 
 @pytest.fixture
 def charlie(owner: Customer) -> User:
     """The administrator of P-2."""
-    return user("charlie@example.com", Role.PARTNER_ADMIN, stored_customer("C-2"))
+    return made_user("charlie@example.com", Role.PARTNER_ADMIN, stored_customer("C-2"))
 
 
 def row(number: int, agent: str, start: str, end: str) -> str:
@@ -207,11 +197,6 @@ def test_R12_units_of_digital_channels_have_an_effect_on_their_own_cycles(
 # The page
 
 
-def text_of(html: str) -> str:
-    words = re.sub(r"<[^>]+>", " ", html).replace("\N{NO-BREAK SPACE}", " ")
-    return re.sub(r"\s+", " ", words)
-
-
 def address(conflict: Conflict) -> str:
     return f"/conflicts/{conflict.pk}/"
 
@@ -245,7 +230,7 @@ def test_a_partners_administrator_decides_and_it_is_told_who_and_why(
 
 @pytest.mark.parametrize("role", [Role.PARTNER_READER, Role.PARTNER_BILLING, Role.PROVIDER_SUPPORT])
 def test_others_look_only(conflict: Conflict, owner: Customer, role: Role, client_of: Browser) -> None:
-    looking = client_of(user("x@example.com", role, None if role.startswith("provider") else owner))
+    looking = client_of(made_user("x@example.com", role, None if role.startswith("provider") else owner))
     page = looking.get(address(conflict))
     assert page.status_code == 200
     assert 'name="decision"' not in page.content.decode()
@@ -263,7 +248,7 @@ def test_others_look_only(conflict: Conflict, owner: Customer, role: Role, clien
 def test_a_stranger_and_a_customer_find_nothing(
     conflict: Conflict, owner: Customer, charlie: User, client_of: Browser
 ) -> None:
-    for who in (charlie, user("alice@example.com", Role.CUSTOMER_ADMIN, owner)):
+    for who in (charlie, made_user("alice@example.com", Role.CUSTOMER_ADMIN, owner)):
         client = client_of(who)
         assert client.get(address(conflict)).status_code == 404
         assert client.post(address(conflict), {"decision": "take", "reason": WHY}).status_code == 404
@@ -299,7 +284,7 @@ def test_R13_in_a_closed_cycle_the_provider_decides_and_the_page_says_what_is_ad
     assert 'name="decision"' not in page
     refused = client.post(address(conflict), {"decision": "take", "reason": WHY}, follow=True)
     assert "the provider decides about the record s2" in text_of(refused.content.decode())
-    dana = client_of(user("dana@example.com", Role.PROVIDER_ADMIN))
+    dana = client_of(made_user("dana@example.com", Role.PROVIDER_ADMIN))
     assert dana.post(address(conflict), {"decision": "take", "reason": WHY}).status_code == 302
     with scope(PROVIDER):
         assert Conflict.objects.get(pk=conflict.pk).took_arriving

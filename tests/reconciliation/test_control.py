@@ -94,6 +94,37 @@ def test_equal_papers_agree() -> None:
     assert len(found.days) == 30
 
 
+LATER = [Use(f"late-{day}", *shift(day, 8, 8), recorded_after=40) for day in (3, 8, 21)]
+
+
+def test_what_came_after_the_closing_explains_a_paper_that_has_it() -> None:
+    closing, now = world(SHOP), world([*SHOP, *LATER])
+    assert not held(replace(closing, now=now), closing).differing_days
+    found = held(replace(closing, now=now), now)
+    assert all_explained(found)
+    assert {*exact(found)} == {Cause.RECORDS_SINCE}
+
+
+def test_other_reasons_are_told_of_the_records_of_the_closing() -> None:
+    theirs = world([replace(each, start=each.start + 5, end=each.end + 5) for each in SHOP])
+    found = held(replace(world(SHOP), now=world([*SHOP, *LATER])), theirs)
+    assert {"minutes": 300} in exact(found)[Cause.TIME_ZONE]
+    assert Cause.RECORDS_SINCE not in exact(found)
+
+
+def test_lines_entered_after_the_closing_explain_commitments_alone() -> None:
+    ours, lines = world(SHOP), lines_of(NAMED)
+    now = [*lines, line(STANDARD, 7)]
+    found = compare(
+        world=ours,
+        terms=terms(ours, now),
+        ours=columns(figures(ours, lines)),
+        rows=paper(columns(figures(ours, now)), ours.days),
+    )
+    assert {Cause.LINES_SINCE} <= {*exact(found, Column.COMMITTED)}
+    assert not found.unexplained_days
+
+
 MODELS = [NAMED, CONCURRENT]
 
 

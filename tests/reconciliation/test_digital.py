@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
-from django.test import Client
 
 from apps.accounts.models import Role as UserRole
 from apps.accounts.models import User
@@ -27,7 +25,9 @@ from apps.reconciliation.digital import (
 from apps.reconciliation.domain.digital import Units, settle_units
 from apps.reconciliation.selectors import NothingToUse, cycle_starting
 from apps.subscriptions.models import ClosedCycle
-from tests.conftest import PASSWORD
+from tests.factories.clock import ToDay
+from tests.factories.pages import Browser, get, rows_of, text_of
+from tests.factories.people import made_user
 from tests.factories.portfolios import (
     CONNECT,
     INTERACTIONS,
@@ -237,19 +237,7 @@ def test_a_customer_has_digital_channels_by_a_subscription_or_by_usage(files: Us
 # Pages, files, API
 
 
-ToDay = Callable[[date], None]
 PAGE, CSV, API = "/customers/C-1/digital/", "/customers/C-1/digital.csv", "/api/v1/customers/C-1/digital/"
-
-
-@pytest.fixture
-def to_day(monkeypatch: pytest.MonkeyPatch) -> ToDay:
-    """Set the clock."""
-
-    def move(day: date) -> None:
-        now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-        monkeypatch.setattr("django.utils.timezone.now", lambda: now)
-
-    return move
 
 
 @pytest.fixture
@@ -273,14 +261,7 @@ def owner(db: None, files: UsageFiles, to_day: ToDay) -> Customer:
 
 def made(role: UserRole, of: Customer) -> User:
     """Somebody of a customer, or of its partner."""
-    with scope(PROVIDER):
-        return User.objects.create_user(
-            email=f"{role}-{of.ref.lower()}@example.com",
-            role=role,
-            password=PASSWORD,
-            partner=of.partner,
-            customer=of if role.startswith("customer") else None,
-        )
+    return made_user(f"{role}-{of.ref.lower()}@example.com", role, of)
 
 
 @pytest.fixture
@@ -293,24 +274,6 @@ def alva(owner: Customer) -> User:
 def erik(owner: Customer) -> User:
     """The administrator of its partner."""
     return made(UserRole.PARTNER_ADMIN, owner)
-
-
-Browser = Callable[[User], Client]
-
-
-def text_of(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
-
-
-def get(client: Client, address: str) -> str:
-    answer = client.get(address)
-    assert answer.status_code == 200, address
-    return answer.content.decode()
-
-
-def rows_of(html: str) -> list[str]:
-    body = html[html.rindex("<tbody>") : html.rindex("</tbody>")]
-    return [text_of(row.split(">", 1)[1]).strip() for row in body.split("<tr")[1:]]
 
 
 def test_the_page_shows_raw_included_and_billable_side_by_side(client_of: Browser, alva: User) -> None:

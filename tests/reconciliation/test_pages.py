@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,10 @@ from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.services import issue_invoices
 from apps.organisations.models import Customer
 from apps.reconciliation.services import reconcile_customer
-from tests.conftest import PASSWORD, SAMPLE
+from tests.conftest import SAMPLE
+from tests.factories.clock import ToDay
+from tests.factories.pages import get, rows_of, text_of
+from tests.factories.people import made_user
 from tests.factories.portfolios import (
     IVR,
     PREMIUM_CONCURRENT,
@@ -36,22 +39,10 @@ from tests.factories.portfolios import (
 from tests.factories.usage import UsageFiles, session
 
 Browser = Callable[[User], Client]
-ToDay = Callable[[date], None]
 USAGE = "/customers/C-100/"
 DETAIL = "/customers/C-100/daily-detail/"
 CSV = "/customers/C-100/daily-detail.csv"
 JUNE = "cycle=2024-06-09"
-
-
-@pytest.fixture
-def to_day(monkeypatch: pytest.MonkeyPatch) -> ToDay:
-    """Set the clock."""
-
-    def move(day: date) -> None:
-        now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-        monkeypatch.setattr("django.utils.timezone.now", lambda: now)
-
-    return move
 
 
 @pytest.fixture(autouse=True)
@@ -70,29 +61,9 @@ def erik(db: None) -> Callable[[Customer], User]:
     """The partner administrator of a customer."""
 
     def made(served: Customer) -> User:
-        with scope(PROVIDER):
-            return User.objects.create_user(
-                email="erik@example.com", role=Role.PARTNER_ADMIN, password=PASSWORD, partner=served.partner
-            )
+        return made_user("erik@example.com", Role.PARTNER_ADMIN, served)
 
     return made
-
-
-def text_of(html: str) -> str:
-    """The words of a page, with single spaces."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
-
-
-def get(client: Client, address: str) -> str:
-    response = client.get(address)
-    assert response.status_code == 200, address
-    return response.content.decode()
-
-
-def rows_of(html: str) -> list[str]:
-    """The words of each row of the Daily Detail, the last table of the page."""
-    body = html[html.rindex("<tbody>") : html.rindex("</tbody>")]
-    return [text_of(row.split(">", 1)[1]).strip() for row in body.split("<tr")[1:]]
 
 
 def options_of(html: str, name: str) -> list[tuple[str, str, bool]]:

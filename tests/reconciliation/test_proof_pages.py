@@ -21,6 +21,7 @@ from apps.reconciliation import proof_panel
 from apps.reconciliation.api import proof as proof_api
 from apps.reconciliation.domain.formulas import evaluate
 from apps.reconciliation.services import reconcile_customer
+from tests.factories.pages import text_of
 from tests.factories.portfolios import (
     IVR,
     STANDARD,
@@ -53,11 +54,6 @@ def in_july(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def usage(tmp_path: Path) -> UsageFiles:
     return UsageFiles(tmp_path)
-
-
-def text_of(html: str) -> str:
-    """The words of a page, with single spaces."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("&quot;", '"').replace("&#x27;", "'")
 
 
 def panel(client: Client, address: str) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -32,6 +31,7 @@ from apps.reconciliation.services import (
 )
 from portal.management.commands import reconcile
 from tests.factories.commands import Shell
+from tests.factories.pages import Browser, get, text_of
 from tests.factories.portfolios import (
     STANDARD,
     customer,
@@ -44,7 +44,6 @@ from tests.factories.portfolios import (
 )
 from tests.factories.usage import UsageFiles, session
 
-Browser = Callable[[User], Client]
 TODAY = date(2024, 8, 20)
 JUNE_3 = date(2024, 6, 3)
 LIST = "/runs/"
@@ -99,17 +98,6 @@ def progress_of(run: Run) -> Progress:
 def customers_of(run: Run) -> set[int]:
     with scope(PROVIDER):
         return set(run.items.values_list("customer_id", flat=True))
-
-
-def text_of(html: str) -> str:
-    """The words of a page, with single spaces."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("\N{NO-BREAK SPACE}", " ")
-
-
-def get(client: Client, address: str) -> str:
-    response = client.get(address)
-    assert response.status_code == 200, address
-    return response.content.decode()
 
 
 # Counts in and out

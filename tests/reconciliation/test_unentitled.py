@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
@@ -21,8 +18,9 @@ from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
 from apps.reconciliation.services import reconcile_customer
 from apps.reconciliation.unentitled import list_unentitled_days, list_unentitled_use, open_too_long
-from apps.usage.domain.records import KINDS_OF_FILE, Kind
+from apps.usage.domain.records import DESCRIBED, Kind
 from apps.usage.models import Interval
+from tests.factories.pages import Browser, get, text_of
 from tests.factories.portfolios import (
     STANDARD,
     customer,
@@ -39,7 +37,6 @@ from tests.factories.usage import Session, UsageFiles, session
 from tests.oracle.strategies import Deliver, Month, at_once, months
 from tests.soak.comparison import Comparison, offer_all
 
-Browser = Callable[[User], Client]
 TODAY = date(2024, 8, 20)
 YESTERDAY = date(2024, 8, 19)
 DETAIL = "/customers/C-1/daily-detail/"
@@ -68,22 +65,11 @@ def on(
 
 
 def days_of(owner: Customer, *, until: date = YESTERDAY) -> list[tuple[str, str, int]]:
-    names = {described.kind: name for name, described in KINDS_OF_FILE.items()}
     with scope(PROVIDER):
         return [
-            (each.day.isoformat(), names[each.kind], each.records)
+            (each.day.isoformat(), DESCRIBED[each.kind].name, each.records)
             for each in list_unentitled_days(owner, until=until)
         ]
-
-
-def text_of(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("\N{NO-BREAK SPACE}", " ")
-
-
-def get(client: Client, address: str) -> str:
-    response = client.get(address)
-    assert response.status_code == 200, address
-    return response.content.decode()
 
 
 # The rule
@@ -309,6 +295,11 @@ def test_each_reads_of_its_own(
         assert "Usage of 1 day lies outside" in get(client_of(user), "/customers/C-100/daily-detail/")
         answer = client_of(user).get("/api/v1/customers/C-100/unentitled/").json()
         assert answer["results"] == [{"day": "2023-06-03", "kind": "agent-sessions", "records": 1}]
+    files.use(on("2023-06-04"), customer="C-100")
+    first = client_of(bob).get("/api/v1/customers/C-100/unentitled/?page_size=1").json()
+    second = client_of(bob).get(first["next"]).json()
+    days = [each["day"] for page in (first, second) for each in page["results"]]
+    assert (days, second["next"]) == (["2023-06-03", "2023-06-04"], None)
     for ref in ("C-100", "C-404"):
         assert client_of(charlie).get(f"/api/v1/customers/{ref}/unentitled/").status_code == 404
 
@@ -328,6 +319,10 @@ def test_the_api_tells_the_provider_the_same(
         "records": 2,
     }
     assert second["customer"] == "C-2"
+    page = client.get("/api/v1/unentitled/?page_size=1").json()
+    assert page["results"] == [first]
+    last = client.get(page["next"]).json()
+    assert (last["results"], last["next"]) == ([second], None)
     assert client.get("/api/v1/open-records/").json()["results"] == [
         {
             "customer": "C-3",

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import settings as examples
@@ -32,6 +29,7 @@ from apps.subscriptions.domain.surge import basis_points_by_day
 from apps.subscriptions.models import SurgeChange
 from apps.subscriptions.selectors import surge_by_day
 from tests.factories.counts import contacts_by_instant
+from tests.factories.pages import Browser, get, text_of
 from tests.factories.portfolios import (
     IVR,
     PREMIUM,
@@ -46,7 +44,6 @@ from tests.factories.usage import DAY, UsageFiles, at, intervals, session
 from tests.oracle.usage import Interval
 from tests.oracle.voice import voice_peak
 
-Browser = Callable[[User], Client]
 TODAY = date(2024, 8, 20)
 JUNE = date(2024, 6, 1)
 PAGE = "/customers/C-1/voice/"
@@ -90,16 +87,6 @@ def changed(owner: Customer, on: date, before: int, after: int) -> None:
             after_basis_points=after * 100,
             reason="peak",
         )
-
-
-def text_of(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("\N{NO-BREAK SPACE}", " ")
-
-
-def get(client: Client, address: str) -> str:
-    response = client.get(address)
-    assert response.status_code == 200, address
-    return response.content.decode()
 
 
 # The rule

@@ -154,6 +154,8 @@ OF_THE_PROVIDER = (
 # Pages that no customer has.
 OF_PARTNERS = (
     "api-docs",
+    "api:conflicts",
+    "api:control",
     "api:deliver",
     "api:kept-aside",
     "api:schema",

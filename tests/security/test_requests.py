@@ -19,17 +19,21 @@ from tests.security.world import OPEN_CYCLE, World
 LISTS = ("page", "sort", "q", "status")
 PAGES = ("cursor", "page_size")
 PARAMETERS: dict[str, tuple[str, ...]] = {
-    "api:customers": ("page", "page_size", "q", "partner", "status"),
+    "api:customers": ("q", "partner", "status", *PAGES),
+    "api:cycles": ("service",),
     "api:daily-detail": ("cycle", "until", "family"),
-    "api:invoices": ("page", "page_size", "q", "customer", "status", "kind", "period"),
+    "api:invoices": ("q", "customer", "status", "kind", "period", *PAGES),
     "api:what-if": (
         *("cycle", "premium", "standard", "wfo", "ports"),
         *("since", "surge", "price", "retail_price"),
     ),
-    "api:customer-unentitled": ("page", "page_size"),
-    "api:open-records": ("page", "page_size"),
+    "api:conflicts": ("delivery", "customer", "kind", "source", "record_id", "decided", *PAGES),
+    "api:control-totals": PAGES,
+    "api:control-total-rows": PAGES,
+    "api:customer-unentitled": PAGES,
+    "api:open-records": PAGES,
     "api:runs": ("state", "started_from", "started_to", "started_by", *PAGES),
-    "api:unentitled": ("page", "page_size"),
+    "api:unentitled": PAGES,
     "api:voice": ("cycle", "until"),
     "api:proof": ("cycle", "until", "day", "usage_type"),
     "api:billed-proof": ("cycle", "until"),

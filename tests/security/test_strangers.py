@@ -264,6 +264,7 @@ def test_nobody_without_signing_in_gets_anything(world: World, browser_of: Calla
 
 # What administrators of partners change too; who else may not is asked where these are tested.
 PARTNERS_CHANGES = {
+    "api:control-totals",
     "api:usage",
     "invoicing:conflict",
     "invoicing:conflicts",

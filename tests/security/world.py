@@ -20,7 +20,7 @@ from apps.accounts.models import KeyScope, Role, User
 from apps.accounts.services import create_api_key
 from apps.core.tenancy import PROVIDER, Scope, scope
 from apps.core.tenancy import Role as DatabaseRole
-from apps.invoicing.control import Upload, take_paper
+from apps.invoicing.control import Upload, compare_paper, take_paper
 from apps.invoicing.models import Invoice, InvoicePdf
 from apps.invoicing.services import issue_invoices
 from apps.organisations.models import Customer, Partner
@@ -99,13 +99,14 @@ def build(folder: Path) -> World:
                     _store_pdf(invoice)
             _usage(folder, party, customer, again=True)
             with scope(PROVIDER):
-                take_paper(
+                paper, _is_new = take_paper(
                     customer=customer,
                     upload=Upload(f"{party.word}-totals.csv", b"day,peak\n2024-06-12,9\n"),
                     today=TODAY,
                     now=datetime(2024, 8, 20, tzinfo=UTC),
                     by=people["dana"],
                 )
+            compare_paper(paper_id=paper.pk, now=datetime(2024, 8, 20, tzinfo=UTC))
     for party in (home, strange):
         _waiting_file(folder, party)
         _told_of_sources(party)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -24,6 +23,7 @@ from apps.reconciliation.selectors import CycleFigures, cycle_starting, get_figu
 from apps.reconciliation.services import reconcile_customer
 from apps.subscriptions.models import StaleCause, StaleSpan
 from apps.subscriptions.services import SettingsRefused, change_offer_settings
+from tests.factories.pages import text_of
 from tests.factories.portfolios import STANDARD, digital, entered, line, subscription
 from tests.factories.usage import UsageFiles, session
 
@@ -65,10 +65,6 @@ def ports(owner: Customer) -> int:
 def reconcile(owner: Customer) -> int:
     with scope(PROVIDER):
         return reconcile_customer(customer=owner, today=TODAY)
-
-
-def text_of(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("\N{NO-BREAK SPACE}", " ")
 
 
 # The door
@@ -218,7 +214,7 @@ def test_an_administrator_changes_them_and_reads_the_history(
     page = text_of(html)
     assert "The settings of A-FLEX-3-CC are changed" in page
     assert (
-        "Billed by: from “Each type&#x27;s own largest day” to “The marked day”;"
+        "Billed by: from “Each type's own largest day” to “The marked day”;"
         " A record without an end lasts: from “24 h” to “8 h”" in page
     )
     row = text_of(client.get(LIST).content.decode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from apps.core.domain.periods import Period
+from apps.core.domain.periods import ONE_DAY, Period
 from apps.usage.domain.blocks import Block
 from apps.usage.domain.columns import Reading, customers_of, read_columns
 from apps.usage.domain.days import days_changed, days_changed_of
@@ -18,6 +18,7 @@ from apps.usage.domain.moments import microseconds, parse_moment, plain_moments
 from apps.usage.domain.records import KINDS_OF_FILE, Content, Fault, RejectedRowError, parse_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FIRST_DAY = date(1970, 1, 1)
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 
 moments = st.datetimes(datetime.fromisoformat("2023-01-01"), datetime.fromisoformat("2026-06-01")).map(
@@ -187,4 +188,9 @@ def test_days_of_many_owners_are_those_of_each(records: list[tuple[int, datetime
             Content("a", None, start, start + length) for each, start, length in records if each == owner
         ]
         expected[owner] = days_changed(contents, longest_open=longest)
-    assert found == expected
+    runs: dict[int, list[Period]] = {}
+    for owner, first, last in zip(found.owners, found.first, found.last, strict=True):
+        runs.setdefault(owner, []).append(
+            Period(FIRST_DAY + int(first) * ONE_DAY, FIRST_DAY + int(last) * ONE_DAY)
+        )
+    assert runs == expected

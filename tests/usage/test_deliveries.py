@@ -24,7 +24,7 @@ from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
 from apps.usage.domain.records import Outcome
 from apps.usage.models import Channel, Delivery, DeliveryState, Interval, RowKeptAside, Source, SourceDay
-from apps.usage.services import UsageRefused, importing, read_delivery, receive_file, take_records
+from apps.usage.services import UsageRefused, importing, opening, read_delivery, receive_file, take_records
 from tests.conftest import NOW, import_file
 from tests.factories.importers import begin, import_for
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
@@ -47,7 +47,7 @@ def own_folder(tmp_path: Path, settings: Any) -> None:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(opening, "ROWS_AT_ONCE", 20)
 
 
 @pytest.fixture
@@ -131,14 +131,14 @@ def test_the_kind_may_be_left_out_where_the_format_tells_it(
         '{"EventId":"e1","EventType":"LOGIN","EventTimestamp":"2024-06-10T08:00:00Z","AgentARN":"arn:a1"}\n'
     )
     assert receive(events, kind="").described.name == "agent-sessions"
-    with pytest.raises(UsageRefused, match="those of agent-sessions and wfo-sessions: say what they hold"):
+    with pytest.raises(UsageRefused, match="fit agent sessions and workforce optimization sessions"):
         receive(files.write(HEADER), kind="")
 
 
 def test_a_file_damaged_further_down_fails_with_a_reason_and_keeps_what_stood_before(
     own_customer: Customer, files: UsageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 5_000)
+    monkeypatch.setattr(opening, "ROWS_AT_ONCE", 5_000)
     rows = "".join(
         f"r{n},agent-{n * 7919 % 100_003},standard,{DAY}T08:00:00Z,{DAY}T09:00:00Z\n" for n in range(60_000)
     )
@@ -148,7 +148,7 @@ def test_a_file_damaged_further_down_fails_with_a_reason_and_keeps_what_stood_be
     found = again(delivery)
     assert (found.state, found.failure) == (
         DeliveryState.FAILED,
-        "the packed file is damaged: Compressed file ended before the end-of-stream marker was reached",
+        "the packed file is cut off: its end is missing",
     )
     with scope(PROVIDER):
         assert Interval.objects.count() == found.accepted > 0
@@ -391,7 +391,7 @@ def test_R13_any_sequence_of_deliveries_of_the_same_facts_ends_in_the_same_facts
     block: int,
 ) -> None:
     """Order, repeats, pieces and ways of writing change nothing, and each row has an outcome."""
-    monkeypatch.setattr(importing, "ROWS_AT_ONCE", block)
+    monkeypatch.setattr(opening, "ROWS_AT_ONCE", block)
     facts: list[Fact] = [
         (
             f"C-{number % 3 + 1}",
@@ -454,8 +454,8 @@ def test_a_file_that_breaks_off_is_refused_on_the_command_line_too(
     own_customer: Customer, files: UsageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "MOST_REJECTED", 10)
-    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 20)
-    with pytest.raises(UsageRefused, match=r"more than 10 rows are no records: the rest is not read"):
+    monkeypatch.setattr(opening, "ROWS_AT_ONCE", 20)
+    with pytest.raises(UsageRefused, match=r"too many rows are no records: the rest is not read"):
         files.take(HEADER + numbered(range(5)) + "bad\n" * 100 + numbered(range(5, 9)))
     with scope(PROVIDER):
         assert (Interval.objects.count(), RowKeptAside.objects.count()) == (5, 15)

@@ -133,8 +133,8 @@ def test_a_byte_order_mark_is_no_part_of_the_file(mark: str, content: str) -> No
         ("%PDF-1.7\n", "this is no text file"),
         (b"MZ\x90\x00\x03\x00\x00\x00", "this is no text file"),
         (b"\x00" * 100, "this is no text file"),
-        (b"\x1f\x8b\x08\x00 no gzip", "the packed file is damaged"),
-        (gzip.compress(HEADER.encode() * 100, mtime=0)[:-20], "the packed file is damaged"),
+        (b"\x1f\x8b\x08\x00 no gzip", "the packed file is cut off"),
+        (gzip.compress(HEADER.encode() * 100, mtime=0)[:-20], "the packed file is cut off"),
         (b"PK\x03\x04 no zip", "the packed file is damaged"),
     ],
 )
@@ -146,9 +146,9 @@ def test_what_is_no_file_of_usage_is_refused_as_a_whole(content: str | bytes, sa
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ("record_id,contact_id,started_at\n", "the header lacks the column ended_at"),
-        ("record_id,agent_id\n", "the header lacks the columns contact_id, started_at, ended_at"),
-        ("Record_Id,contact_id,started_at,ended_at\n", "the header lacks the column record_id"),
+        ("record_id,contact_id,started_at\n", "the header lacks ended_at"),
+        ("record_id,agent_id\n", "the header lacks contact_id, started_at and ended_at"),
+        ("Record_Id,contact_id,started_at,ended_at\n", "the header lacks record_id"),
     ],
 )
 def test_a_file_without_its_columns_is_refused(header: str, said: str) -> None:
@@ -449,3 +449,16 @@ def test_whatever_stands_in_a_file_the_row_after_it_is_read_with_its_line_number
     numbers = [number for number, _ in read_rows]
     assert numbers == sorted(set(numbers))
     assert read_rows[-1] == (len(lines) + 2, "last")
+
+
+def test_rows_of_one_line_stay_in_one_block_and_know_their_place_in_it() -> None:
+    lines = [1, 1, 2, 3, 3, 3, 3, 4]
+    block = Block(lines, [""] * len(lines), {"record_id": [str(number) for number in range(len(lines))]})
+    gathered = list(gather([block], size=2))
+    assert [list(each.line_numbers) for each in gathered] == [[1, 1], [2, 3, 3, 3, 3], [4]]
+    assert [each.parts() for each in gathered] == [[0, 1], [0, 0, 1, 2, 3], [0]]
+    assert [list(each.line_numbers) for each in gather([block], size=2, skip=2)] == [[2, 3, 3, 3, 3], [4]]
+
+
+def test_an_empty_block_has_no_parts() -> None:
+    assert Block([], [], {}).parts() == []

@@ -189,7 +189,7 @@ def test_trying_shows_rows_as_they_would_be_read_and_keeps_nothing(client_of: Cl
     ("sample", "line"),
     [
         ("", "Paste a few lines of such a file."),
-        ("Session,Seat\n1,2", "the file lacks Agent, which a file of Acme sessions has"),
+        ("Session,Seat\n1,2", "the file lacks Agent, which a file of the format Acme sessions has"),
         ("\ufeff \n", "the file is empty"),
     ],
 )

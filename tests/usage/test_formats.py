@@ -67,7 +67,7 @@ def test_a_description_says_what_the_columns_mean() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "line"),
     [
-        ("[columns]", "[columns", "this is no TOML: "),
+        ("[columns]", "[columns", "this is no TOML: see line "),
         ('name = "acme"', 'name = "Acme"', "name: 2 to 64 small letters, digits and hyphens"),
         ('name = "acme"', 'name = "portal"', "name: 2 to 64 small letters, digits and hyphens"),
         ('name = "acme"', "name = 7", "name: a text"),
@@ -75,7 +75,7 @@ def test_a_description_says_what_the_columns_mean() -> None:
         ('"agent-sessions"', '"agents"', "kind: one of agent-sessions, wfo-sessions, ivr-legs"),
         ('["Session", "Agent"]', "[]", "recognise: at least one column"),
         ('["Session", "Agent"]', '"Session"', "recognise: a list of texts"),
-        ('licence = "Seat"', "", "columns: licence must be said"),
+        ('licence = "Seat"', "", "columns: still to be said: licence"),
         (
             'licence = "Seat"',
             'licence = "Seat"\nsku = "x"',
@@ -86,19 +86,23 @@ def test_a_description_says_what_the_columns_mean() -> None:
         ("[keep]", "[kept]", "kept is not known"),
         ('["Signed in"]', '"Signed in"', "keep.Kind: a list of texts"),
         ('PLUS = "premium"', "PLUS = true", "values.licence: a table of texts"),
-        ("[columns]", "licence_list = true\n[columns]", "columns: licence comes from another part"),
+        (
+            "[columns]",
+            "licence_list = true\n[columns]",
+            "columns: said in another part of the description: licence",
+        ),
         ("[columns]", "licence_list = 1\n[columns]", "licence_list: true or false"),
         ("[columns]", 'decimal = ";"\n[columns]', 'decimal: "." or ","'),
         (
             "[keep]",
             '[pair]\nevent = "E"\nopens = ["A"]\ncloses = ["B"]\n[keep]',
-            "columns: ended_at comes from",
+            "columns: said in another part of the description: ended_at",
         ),
         ("[keep]", '[span]\nfirst = "A"\nlast = "B"\n[keep]', "span and channels are for digital-usage"),
         (
             "[keep]",
             '[channels]\nSMS = "X"\n[keep]',
-            "columns: record_id comes from another part of the description",
+            "columns: said in another part of the description: record_id",
         ),
     ],
 )
@@ -109,6 +113,11 @@ def test_what_is_wrong_is_said_in_one_line(before: str, after: str, line: str) -
     told = str(error.value)
     assert told.startswith(line)
     assert "\n" not in told
+
+
+def test_names_in_names_in_names_are_refused_before_they_are_read() -> None:
+    with pytest.raises(FormatError, match="at most 100 dots"):
+        parse_format(SESSIONS + "\n[a" + ".a" * 5_000 + "]")
 
 
 def test_a_pair_says_what_opens_and_what_closes() -> None:
@@ -171,7 +180,7 @@ def test_several_that_fit_alike_are_named() -> None:
     first, second = (parse_format(SESSIONS.replace('"acme"', f'"{name}"')) for name in ("bbb", "aaa"))
     with pytest.raises(FormatError) as error:
         choose(["Session", "Agent"], [first, second])
-    assert str(error.value) == "the file fits aaa and bbb: say which it is"
+    assert str(error.value) == "the file fits the formats aaa and bbb: say which it is"
     assert named(choose(["Session", "Agent"], [first, second], name="bbb")) == "bbb"
 
 
@@ -181,25 +190,25 @@ def test_several_that_fit_alike_are_named() -> None:
         (
             ["Session"],
             {"kind": "ivr-legs"},
-            "the header lacks the columns record_id, contact_id, started_at, ended_at",
+            "the header lacks record_id, contact_id, started_at and ended_at",
         ),
         (["Session"], {}, "no format has these columns"),
         (
             ["record_id", "agent_id", "licence", "started_at", "ended_at"],
             {},
-            "these columns are those of agent-sessions and wfo-sessions: say what they hold",
+            "these columns fit agent-sessions and wfo-sessions: say which of them the file holds",
         ),
-        (["Session"], {"name": "acme"}, "the file lacks Agent, which a file of Acme sessions has"),
+        (["Session"], {"name": "acme"}, "the file lacks Agent, which a file of the format Acme sessions has"),
         (["Session"], {"name": "nobody"}, "there is no format nobody"),
         (
             ["record_id"],
             {"name": "portal"},
-            "the kind of usage must be said for a file with the portal's own columns",
+            "no format has these columns",
         ),
         (
             ["Session", "Agent"],
             {"kind": "ivr-legs"},
-            "this is a file of Acme sessions, which holds agent-sessions, not ivr-legs",
+            "this is a file of the format Acme sessions, which holds agent-sessions, not ivr-legs",
         ),
     ],
 )

@@ -219,6 +219,33 @@ def test_sources_that_are_silent_stand_first(
     assert "2 sources have been silent" in page
 
 
+def test_a_partner_lands_on_the_alarm_of_its_own_sources(
+    client_of: Callable[[User], Client], bob: User, charlie: User, dana: User, guide_example: Customer
+) -> None:
+    def landed(reader: User) -> tuple[str, int]:
+        client = client_of(reader)
+        with CaptureQueriesContext(connection) as captured:
+            page = client.get("/customers/").content.decode()
+        return page, len(captured)
+
+    made_source(guide_example.partner, "a-fresh")
+    deliveries(*nights(0), partner=guide_example.partner, source="a-fresh")
+    calm, before = landed(bob)
+    assert "silent" not in calm
+    for number in range(3):
+        made_source(guide_example.partner, f"silent-{number}")
+        deliveries(*nights(3), partner=guide_example.partner, source=f"silent-{number}")
+    page, after = landed(bob)
+    assert "3 sources have been silent for more than twice their usual interval." in page
+    assert '<a href="/sources/">Sources</a>' in page
+    assert before == after
+    for reader in (
+        charlie,
+        dana,
+    ):  # somebody else's are none of charlie's business; the provider has a page of all
+        assert "silent" not in landed(reader)[0]
+
+
 def test_a_source_says_until_when_there_are_data_and_which_days_are_missing(
     client_of: Callable[[User], Client], bob: User, guide_example: Customer
 ) -> None:

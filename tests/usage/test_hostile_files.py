@@ -123,3 +123,24 @@ def test_a_document_of_millions_of_nothings_is_one_row_that_is_none(document: st
     file = open_usage_file(io.BytesIO(raw), len(raw))
     found = list(file.rows(("record_id",), plain=True))
     assert sum(map(len, found)) == 1
+
+
+@pytest.mark.parametrize("blank", ["\n", "\r", "\r\n", " \n"])
+def test_blank_lines_are_passed_over_however_they_end(blank: str) -> None:
+    content = (",".join(HEADER) + "\n" + blank * (2_000_000 // len(blank))).encode()
+    file = open_usage_file(io.BytesIO(content), len(content))
+    tracemalloc.start()
+    try:
+        assert sum(map(len, file.rows(HEADER, plain=True))) == 0
+        _now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 100_000_000
+
+
+@pytest.mark.parametrize("end", ['{"rec', '{"record_id":"' + "a" * 21_000_000])
+def test_a_document_that_breaks_off_ends_with_a_row_that_is_none(end: str) -> None:
+    content = ('[{"record_id":"1"},' + end).encode()
+    (block,) = open_usage_file(io.BytesIO(content), len(content)).rows(("record_id",), plain=True)
+    assert (len(block), [*block.broken]) == (2, [1])
+    assert block.texts[1] == "…"

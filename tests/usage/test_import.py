@@ -18,7 +18,7 @@ from apps.organisations.models import Customer
 from apps.organisations.selectors import UnknownCustomer
 from apps.subscriptions.models import StaleCause, StaleSpan
 from apps.usage.models import Conflict, Delivery, Interval, RowKeptAside, Source
-from apps.usage.services import UsageImported, UsageRefused, import_usage, importing, settling
+from apps.usage.services import UsageImported, UsageRefused, import_usage, opening, settling
 from tests.conftest import NOW, import_file
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
 from tests.factories.threads import in_threads
@@ -406,7 +406,7 @@ def test_unknown_columns_are_told(two_partners: tuple[Customer, Customer], files
     [
         ("", "is empty"),
         ("\n\n", "is empty"),
-        ("record_id,agent_id\nr1,a1\n", "lacks the columns licence, started_at"),
+        ("record_id,agent_id\nr1,a1\n", "lacks licence, started_at"),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_its_name_and_nothing_is_stored(
@@ -588,7 +588,7 @@ class Crash(Exception):
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(opening, "ROWS_AT_ONCE", 20)
 
 
 def crashing(path: Path, after: int) -> None:

@@ -6,13 +6,11 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Role, User
@@ -21,11 +19,11 @@ from apps.core.tenancy import Role as DatabaseRole
 from apps.organisations.models import Customer
 from apps.usage.models import CustomerAlias, Interval, RowKeptAside, Source
 from apps.usage.services import import_usage
-from tests.conftest import PASSWORD
+from tests.factories.pages import Browser, get, text_of
+from tests.factories.people import made_user
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
 from tests.factories.usage import UsageFiles
 
-Browser = Callable[[User], Client]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HEADER = "record_id,agent_id,licence,started_at,ended_at,customer\n"
 LIST = "/kept-aside/"
@@ -44,25 +42,14 @@ def owner(db: None) -> Customer:
     return stored_customer("C-1")
 
 
-def user(email: str, role: Role, owner: Customer | None = None) -> User:
-    with scope(PROVIDER):
-        return User.objects.create_user(
-            email=email,
-            role=role,
-            password=PASSWORD,
-            partner=owner and owner.partner,
-            customer=owner if role.startswith("customer") else None,
-        )
-
-
 @pytest.fixture
 def ben(owner: Customer) -> User:
-    return user("ben@example.com", Role.PARTNER_ADMIN, owner)
+    return made_user("ben@example.com", Role.PARTNER_ADMIN, owner)
 
 
 @pytest.fixture
 def charlie(owner: Customer) -> User:
-    return user("charlie@example.com", Role.PARTNER_ADMIN, stored_customer("C-2"))
+    return made_user("charlie@example.com", Role.PARTNER_ADMIN, stored_customer("C-2"))
 
 
 def row(number: int, *, at: str = "2024-06-10T08:00:00Z", licence: str = "standard", of: str = "C-1") -> str:
@@ -79,17 +66,6 @@ def deliver(files: UsageFiles, rows: str, owner: Customer) -> None:
         now=NOW,
         source="acd",
     )
-
-
-def get(client: Client, path: str) -> str:
-    response = client.get(path)
-    assert response.status_code == 200, path
-    return response.content.decode()
-
-
-def text_of(html: str) -> str:
-    words = re.sub(r"<[^>]+>", " ", html).replace("\N{NO-BREAK SPACE}", " ")
-    return unescape(re.sub(r"\s+", " ", words))
 
 
 def group_of(html: str) -> str:
@@ -234,7 +210,7 @@ def test_readers_look_and_do_not_mend(
     owner: Customer, files: UsageFiles, client_of: Browser, role: Role
 ) -> None:
     deliver(files, row(1, licence="PRM"), owner)
-    client = client_of(user("x@example.com", role, None if role.startswith("provider") else owner))
+    client = client_of(made_user("x@example.com", role, None if role.startswith("provider") else owner))
     address = group_of(get(client, LIST))
     for path, asked in (
         (address, {"step": "send", "licence": "premium"}),
@@ -257,7 +233,7 @@ def test_a_stranger_and_a_customer_find_nothing(
     for path in (address, one, f"{LIST}999999/", f"{LIST}99999999999999999999/"):
         assert strange.get(path).status_code == 404
         assert strange.post(path, {"step": "send", "licence": "premium"}).status_code == 404
-    alice = client_of(user("alice@example.com", Role.CUSTOMER_ADMIN, owner))
+    alice = client_of(made_user("alice@example.com", Role.CUSTOMER_ADMIN, owner))
     for path in (LIST, CSV, address, one):
         assert alice.get(path).status_code == 404
     assert only_row().settled_at is None
@@ -283,7 +259,7 @@ def test_the_provider_mends_what_a_partner_sent(
     owner: Customer, files: UsageFiles, client_of: Browser
 ) -> None:
     deliver(files, row(1, of="KB-7"), owner)
-    client = client_of(user("dana@example.com", Role.PROVIDER_ADMIN))
+    client = client_of(made_user("dana@example.com", Role.PROVIDER_ADMIN))
     page = get(client, LIST)
     assert "Partner P-1" in text_of(page)
     address = group_of(page)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.accounts.models import AuditEntry, User
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
-from apps.usage.contexts import open_context, with_known_ends, zone_of
+from apps.usage.contexts import beside_stored, open_context, zone_of
 from apps.usage.domain.blocks import Block
 from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.licences import LicenceListError, licence_on, read_licence_list
@@ -68,8 +71,8 @@ def test_a_session_takes_the_licence_of_the_day_on_which_it_starts() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "the header lacks the columns agent_id, licence, from"),
-        ("agent_id,from\na,2024-01-01", "the header lacks the column licence"),
+        ("", "the header lacks agent_id, licence and from"),
+        ("agent_id,from\na,2024-01-01", "the header lacks licence"),
         ("agent_id,licence,from\n,premium,2024-01-01", "line 2: an agent has 1 to 200 characters"),
         (
             f"agent_id,licence,from\n{'a' * 201},premium,2024-01-01",
@@ -217,10 +220,18 @@ def test_signing_out_completes_what_is_stored(guide_example: Customer) -> None:
     (found,) = (
         each for each in translate(iter([Block([1], [""], dict(columns))]), AMAZON, context) if len(each)
     )
-    assert found.broken == {}
-    assert found.cells(0)["record_id"] == "e2"
-    assert found.cells(0)["licence"] == "premium"
-    assert found.cells(0)["ended_at"] == "2024-06-14T16:00:00Z"
+    with CaptureQueriesContext(connection) as queries, scope(PROVIDER):
+        met, ends = beside_stored(found, context, source="acd")
+    assert len([each for each in queries if "usage_interval" in each["sql"]]) == 3
+    assert (met.broken, ends) == ({}, None)
+    assert met.cells(0) == {
+        "record_id": "e2",
+        "agent_id": "a1",
+        "licence": "premium",
+        "started_at": "2024-06-14T09:00:00+00:00",
+        "ended_at": "2024-06-14T16:00:00Z",
+        "customer": "",
+    }
 
 
 def test_a_sign_out_that_was_told_before_is_no_row_to_keep_aside(guide_example: Customer) -> None:
@@ -244,8 +255,8 @@ def test_a_sign_out_that_was_told_before_is_no_row_to_keep_aside(guide_example: 
     ]
     assert found[0].broken == {0: Fault.NO_SIGN_IN, 1: Fault.NO_SIGN_IN}
     with scope(PROVIDER):
-        known = with_known_ends(found[0], context, source="acd")
-        other = with_known_ends(found[0], context, source="other")
+        other, _ends = beside_stored(replace(found[0], columns={**found[0].columns}), context, source="other")
+        known, _ends = beside_stored(found[0], context, source="acd")
     assert known.broken == {1: Fault.NO_SIGN_IN}
     assert known.cells(0) == {
         "record_id": "e1",
@@ -255,7 +266,7 @@ def test_a_sign_out_that_was_told_before_is_no_row_to_keep_aside(guide_example: 
         "ended_at": "2024-06-14T18:00:00+02:00",
         "customer": "",
     }
-    assert other.broken == found[0].broken
+    assert other.broken == {0: Fault.NO_SIGN_IN, 1: Fault.NO_SIGN_IN}
 
 
 def test_the_zone_is_that_of_the_partners_source(guide_example: Customer, strangers: Customer) -> None:

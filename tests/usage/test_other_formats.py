@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from apps.accounts.models import User
 from apps.core.tenancy import PROVIDER, Scope, scope
 from apps.organisations.models import Customer
 from apps.usage.models import Delivery, Event, Interval, RowKeptAside, Source
-from apps.usage.services import UsageImported, UsageRefused, import_usage
+from apps.usage.services import UsageImported, UsageRefused, import_usage, opening
 from apps.usage.services.formats import save_format
 from apps.usage.services.licences import import_licences
 from tests.conftest import NOW
@@ -27,7 +28,14 @@ AGENTS = "".join(
 )
 
 
-def take(path: Path, kind: str = "", *, sender: Scope = PROVIDER, format_name: str = "") -> UsageImported:
+def take(
+    path: Path,
+    kind: str = "",
+    *,
+    sender: Scope = PROVIDER,
+    format_name: str = "",
+    progress: Callable[[UsageImported], None] = lambda so_far: None,
+) -> UsageImported:
     return import_usage(
         kind=kind,
         path=path,
@@ -37,6 +45,7 @@ def take(path: Path, kind: str = "", *, sender: Scope = PROVIDER, format_name: s
         customer_ref="C-100",
         source="acd",
         format_name=format_name,
+        progress=progress,
     )
 
 
@@ -116,6 +125,48 @@ def test_a_stream_of_events_in_two_files_is_the_same_sessions(
         assert all("/agent/three" in text for text in texts)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_after_a_crash_the_ends_of_earlier_files_sessions_are_not_passed_over(
+    guide_example: Customer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """The second day tells of six sessions and ends those of the first; the process dies behind every piece."""
+    monkeypatch.setattr(opening, "ROWS_AT_ONCE", at_once)
+    agents = [f"{INSTANCE}/agent/{name}" for name in ("one", "two", "three")]
+    give_licences(f"agent_id,licence,from\n{AGENTS}")
+    first, second = tmp_path / "first.ndjson", tmp_path / "second.ndjson"
+    days = {first: ("10", ("08",)), second: ("11", ("09", "12"))}
+    for path, (day, hours) in days.items():
+        events = [
+            {
+                "EventId": f"{day}-{hour}-{number}",
+                "EventType": "LOGIN",
+                "EventTimestamp": f"2024-06-{day}T{hour}:0{number}:00.000Z",
+                "AgentARN": agent,
+            }
+            for number, agent in enumerate(agents)
+            for hour in hours
+        ]
+        path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    assert take(first).accepted == 3
+
+    def crash(so_far: UsageImported) -> None:
+        raise ConnectionError
+
+    for _piece in range(6 // at_once):
+        with pytest.raises(ConnectionError):
+            take(second, progress=crash)
+    outcome = take(second)
+    assert (outcome.duplicate, outcome.conflict, outcome.rejected) == (6, 0, 0)
+    assert [row[3:] for row in stored()] == [
+        *((f"08:0{number}", f"09:0{number}") for number in range(3)),
+        *((f"09:0{number}", f"12:0{number}") for number in range(3)),
+        *((f"12:0{number}", "") for number in range(3)),
+    ]
+    with scope(PROVIDER):
+        delivery = Delivery.objects.get(file_name="second.ndjson")
+        assert (delivery.rows, delivery.accepted) == (6, 6)
+
+
 def test_a_file_that_came_too_early_is_read_again_when_the_one_before_is_there(
     guide_example: Customer, tmp_path: Path
 ) -> None:
@@ -157,7 +208,7 @@ def test_each_record_of_a_line_is_kept_aside_by_itself(guide_example: Customer, 
 
 @pytest.mark.parametrize("name", ["daily-detail.csv", "genesys-concurrent-usage.csv"])
 def test_control_totals_are_refused_as_usage_and_told_where_to_go(guide_example: Customer, name: str) -> None:
-    with pytest.raises(UsageRefused, match="are control totals, no usage"):
+    with pytest.raises(UsageRefused, match="these are control totals, no usage"):
         take(SAMPLES / name, "agent-sessions")
     with scope(PROVIDER):
         assert not Delivery.objects.filter(source_name="acd").exists()
@@ -165,7 +216,7 @@ def test_control_totals_are_refused_as_usage_and_told_where_to_go(guide_example:
 
 @pytest.mark.parametrize("name", ["webex-agent-sessions.json", "amazon-connect-agent-events.ndjson"])
 def test_a_file_of_another_kind_than_was_said_is_refused(guide_example: Customer, name: str) -> None:
-    with pytest.raises(UsageRefused, match="which holds agent-sessions, not ivr-legs"):
+    with pytest.raises(UsageRefused, match="which holds agent sessions, not IVR legs"):
         take(SAMPLES / name, "ivr-legs")
 
 

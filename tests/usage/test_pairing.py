@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.usage.domain.blocks import Block
+from apps.usage.domain.blocks import Block, gather
 from apps.usage.domain.faults import Fault
-from apps.usage.domain.pairing import OpenSession
+from apps.usage.domain.pairing import OpenSession, meet_stored
 from apps.usage.domain.records import Content, Outcome, meet
 from apps.usage.domain.translation import Context, translate
 from apps.usage.formats import shipped_formats
@@ -45,20 +45,28 @@ def blocks_of(events: Sequence[Event], *, size: int = 3) -> Iterable[Block]:
 LICENCES = {"": {agent: [(START.date(), False)] for agent in ("one", "two", "three")}}
 
 
-def read(events: Sequence[Event], stored: dict[tuple[str, str], OpenSession] | None = None) -> list[Block]:
-    context = Context(licences=LICENCES, open_sessions=stored or {})
-    return list(translate(iter(blocks_of(events)), AMAZON, context))
+Stored = dict[tuple[str, str], list[OpenSession]]
 
 
-def told(events: Sequence[Event], stored: dict[tuple[str, str], OpenSession] | None = None) -> set[Told]:
-    """Record id, agent, start and end of each session."""
+def read(events: Sequence[Event], stored: Stored | None = None) -> list[Block]:
+    """The rows beside what is stored, and behind them the ends that they tell of besides."""
+    rows = translate(iter(blocks_of(events)), AMAZON, Context(licences=LICENCES))
+    met = [meet_stored(block, stored or {}, zone=None) for block in rows if len(block)]
+    return [block for pair in met for block in pair if block is not None]
+
+
+def sessions_of(block: Block) -> set[Told]:
     return {
         (cells["record_id"], cells["agent_id"], cells["started_at"], cells["ended_at"])
-        for block in read(events, stored)
         for index in range(len(block))
         if index not in block.broken
         for cells in (block.cells(index),)
     }
+
+
+def told(events: Sequence[Event], stored: Stored | None = None) -> set[Told]:
+    """Record id, agent, start and end of each session."""
+    return {session for block in read(events, stored) for session in sessions_of(block)}
 
 
 def faults(events: Sequence[Event]) -> list[tuple[int, Fault]]:
@@ -110,9 +118,10 @@ def test_signing_out_alone_is_kept_aside_with_its_line() -> None:
 
 
 def test_signing_out_completes_a_session_that_came_before() -> None:
-    stored = {("", "one"): OpenSession("e1", START, "premium")}
-    (block,) = (each for each in read([OUT], stored) if len(each))
+    stored = {("", "one"): [OpenSession("e1", START, "premium")]}
+    (block,) = read([OUT], stored)
     assert block.cells(0) == {
+        "before": "",
         "record_id": "e1",
         "agent_id": "one",
         "licence": "premium",
@@ -124,7 +133,7 @@ def test_signing_out_completes_a_session_that_came_before() -> None:
 
 
 def test_a_stored_session_is_no_event_of_a_part_that_comes_again() -> None:
-    stored = {("", "one"): OpenSession("e3", START + timedelta(minutes=90))}
+    stored = {("", "one"): [OpenSession("e3", START + timedelta(minutes=90))]}
     assert told([ONE], stored) == {("e1", "one", at(0), "")}
     assert faults([OUT]) == [(1, Fault.NO_SIGN_IN)]
 
@@ -148,8 +157,13 @@ def test_what_neither_opens_nor_closes_is_left_out_and_counted() -> None:
 
 
 def test_the_text_of_a_session_is_what_was_wanted_of_its_event() -> None:
-    (block,) = (each for each in read([ONE, OUT]) if len(each))
-    assert json.loads(block.texts[0]) == {"record_id": "e1", "agent_id": "one", "started_at": at(0)}
+    (block,) = read([ONE, OUT])
+    assert json.loads(block.texts[0]) == {
+        "EventId": "e1",
+        "AgentARN": "one",
+        "EventTimestamp": at(0),
+        "EventType": "LOGIN",
+    }
 
 
 # In pieces and again
@@ -162,22 +176,40 @@ class Store:
         self.contents: dict[str, Content] = {}
         self.conflicts = 0
 
-    def deliver(self, events: Sequence[Event]) -> None:
-        for record_id, agent, start, end in sorted(told(events, self.open_sessions())):
-            arriving = Content(
-                agent, False, datetime.fromisoformat(start), datetime.fromisoformat(end) if end else None
-            )
-            stored = self.contents.setdefault(record_id, arriving)
-            outcome = meet(stored, arriving)
-            if outcome is Outcome.ACCEPTED:
-                self.contents[record_id] = arriving
-            self.conflicts += outcome is Outcome.CONFLICT
+    def deliver(self, events: Sequence[Event], *, at_once: int = 1_000, crashes: Iterable[int] = ()) -> None:
+        """So many rows at once; where the process ends the file is read anew, behind the rows that are settled."""
+        settled = 0
+        for stop in (*crashes, 10**6):
+            rows = translate(iter(blocks_of(events)), AMAZON, Context(licences=LICENCES))
+            for block in gather(rows, size=at_once, skip=settled):
+                self._settle(block)
+                settled += len(block)
+                if settled >= stop:
+                    break
 
-    def open_sessions(self) -> dict[tuple[str, str], OpenSession]:
-        found: dict[tuple[str, str], OpenSession] = {}
-        for record_id, content in sorted(self.contents.items(), key=lambda each: each[1].started_at):
+    def _settle(self, block: Block) -> None:
+        for met in meet_stored(block, self.open_sessions(), zone=None):
+            for record_id, agent, start, end in sorted(sessions_of(met) if met is not None else ()):
+                self._take(record_id, agent, start, end)
+
+    def _take(self, record_id: str, agent: str, start: str, end: str) -> None:
+        arriving = Content(
+            agent, False, datetime.fromisoformat(start), datetime.fromisoformat(end) if end else None
+        )
+        stored = self.contents.setdefault(record_id, arriving)
+        outcome = meet(stored, arriving)
+        if outcome is Outcome.ACCEPTED:
+            self.contents[record_id] = arriving
+        self.conflicts += outcome is Outcome.CONFLICT
+
+    def open_sessions(self) -> Stored:
+        found: Stored = {}
+        for record_id, content in self.contents.items():
             if content.ended_at is None:
-                found["", content.actor] = OpenSession(record_id, content.started_at)
+                starts = [each.started_at for each in self.contents.values() if each.actor == content.actor]
+                later = min((start for start in starts if start > content.started_at), default=None)
+                session = OpenSession(record_id, content.started_at, until=later)
+                found.setdefault(("", content.actor), []).append(session)
         return found
 
 
@@ -228,3 +260,38 @@ def test_the_order_of_the_rows_means_nothing(events: list[Event], random: object
     shuffled = list(events)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert told(shuffled) == told(events)
+
+
+@settings(max_examples=200)
+@given(streams(), st.data())
+def test_reading_in_pieces_with_crashes_between_is_reading_at_once(
+    events: list[Event], data: st.DataObject
+) -> None:
+    """How many rows a piece of a file has depends on the file alone, not on what was stored meanwhile."""
+    before = data.draw(st.integers(0, len(events)))
+    shuffled = data.draw(st.permutations(events[before:]))
+    whole, pieces = Store(), Store()
+    for store in (whole, pieces):
+        store.deliver(events[:before])
+    whole.deliver(shuffled)
+    crashes = sorted(data.draw(st.sets(st.integers(1, 25), max_size=4)))
+    pieces.deliver(shuffled, at_once=data.draw(st.integers(1, 4)), crashes=crashes)
+    assert pieces.contents == whole.contents
+    assert pieces.conflicts == whole.conflicts == 0
+
+
+def test_a_session_that_nobody_ended_is_not_ended_by_what_follows_the_next_one() -> None:
+    """It was given up when its agent signed in again; of that the file that comes now knows nothing."""
+    given_up = OpenSession("e0", START - timedelta(minutes=30), until=START - timedelta(minutes=10))
+    last = OpenSession("e9", START - timedelta(minutes=10))
+    assert told([OUT], {("", "one"): [given_up, last]}) == {
+        ("e9", "one", (START - timedelta(minutes=10)).isoformat(), at(60))
+    }
+    assert told([ONE, OUT], {("", "one"): [given_up]}) == {("e1", "one", at(0), at(60))}
+
+
+def test_a_stored_session_between_signing_in_and_out_has_the_end() -> None:
+    """Its signing in is not in this file; so what began before it has no end that the file could tell."""
+    stored = {("", "one"): [OpenSession("e9", START + timedelta(minutes=30))]}
+    between = (START + timedelta(minutes=30)).isoformat()
+    assert told([ONE, OUT], stored) == {("e1", "one", at(0), ""), ("e9", "one", between, at(60))}

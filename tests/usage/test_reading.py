@@ -8,8 +8,9 @@ import pytest
 
 from apps.core.domain.periods import Period
 from apps.core.tenancy import PROVIDER, scope
+from apps.usage.domain.moments import STILL_OPEN
 from apps.usage.domain.records import Kind
-from apps.usage.selectors import STILL_OPEN, Window, read_records
+from apps.usage.selectors import Window, read_records
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
 from tests.factories.usage import DAY, UsageFiles, session
 

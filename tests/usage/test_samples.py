@@ -21,6 +21,7 @@ from apps.usage.domain.files import open_usage_file
 from apps.usage.domain.formats import FormatError, choose, own_format, recognise
 from apps.usage.domain.licences import read_licence_list
 from apps.usage.domain.moments import parse_moment
+from apps.usage.domain.pairing import BEFORE
 from apps.usage.domain.translation import Context, translate
 from apps.usage.formats import shipped_formats
 
@@ -59,7 +60,8 @@ def read(content: bytes, kind: str = "") -> tuple[list[Row], list[tuple[int, Fau
         if index in block.broken:
             bad.append((block.line_numbers[index], block.broken[index]))
         else:
-            good.append({name: moment_of(name, value) for name, value in block.cells(index).items()})
+            cells = {name: value for name, value in block.cells(index).items() if name != BEFORE}
+            good.append({name: moment_of(name, value) for name, value in cells.items()})
     return good, bad, context.left_out
 
 
@@ -211,7 +213,7 @@ def test_a_daily_detail_is_control_totals() -> None:
 
 @pytest.mark.parametrize("name", ["genesys-concurrent-usage.csv", "daily-detail.csv"])
 def test_control_totals_are_no_usage(name: str) -> None:
-    with pytest.raises(FormatError, match=r"are control totals, no usage: .* under Control totals$"):
+    with pytest.raises(FormatError, match=r"these are control totals, no usage\. .* under Control totals$"):
         read(sample(name), "agent-sessions")
 
 

@@ -632,7 +632,7 @@ def test_the_sweep_rings_for_what_waits_and_for_what_a_dead_worker_left(
 def test_a_worker_gives_up_its_place_after_a_while_and_reads_on_later(
     send: Send, bob: User, rung: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.usage.services.importing.ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("apps.usage.services.opening.ROWS_AT_ONCE", 10)
     monkeypatch.setattr(tasks, "SECONDS_A_PART", 0.0)
     send(bob, file(sessions(*map(str, range(25)))))
     delivery, parts = the_delivery(), 0
@@ -655,8 +655,8 @@ from django.db import connections
 from django.utils import timezone
 settings.MEDIA_ROOT = sys.argv[3]
 settings.DATABASES["default"]["NAME"] = connections["default"].settings_dict["NAME"] = sys.argv[2]
-from apps.usage.services import deliveries, importing
-importing.ROWS_AT_ONCE = 1000
+from apps.usage.services import deliveries, importing, opening
+opening.ROWS_AT_ONCE = 1000
 note = importing._note
 def slowly(*arguments, **options):
     note(*arguments, **options)
@@ -747,3 +747,39 @@ def test_the_handler_is_not_needed_where_no_request_is(rf: RequestFactory) -> No
     """What Django makes of a request by itself, outside of the portal's middleware, takes no file either."""
     request = rf.post("/deliveries/", {**SESSIONS, "file": file(sessions("a"))})
     assert not request.FILES
+
+
+def test_a_form_that_cannot_be_read_is_refused_in_a_line(
+    client_of: Callable[[User], Client], bob: User, folders: Path
+) -> None:
+    """Here for a name of thousands of characters."""
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{"n" * 5_000}.csv"\r\n\r\n'
+    for accept, media_type in (("text/html", "text/html"), ("application/json", "application/json")):
+        answer = client_of(bob).generic(
+            "POST",
+            "/deliveries/",
+            head.encode() + b"x\r\n--x--\r\n",
+            content_type="multipart/form-data; boundary=x",
+            headers={"accept": accept},
+        )
+        assert answer.status_code == 400
+        assert answer.headers["Content-Type"].startswith(media_type)
+        assert "a name in it is too long" in answer.content.decode()
+    assert arriving(folders) == []
+
+
+class TooSlow(io.BytesIO):
+    """A connection on which nothing more comes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise TimeoutError
+
+
+def test_a_form_that_does_not_arrive_is_refused_in_a_line(
+    client_of: Callable[[User], Client], bob: User, folders: Path
+) -> None:
+    for media_type in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
+        environment: Any = {"wsgi.input": TooSlow(), "CONTENT_LENGTH": "100"}
+        answer = client_of(bob).generic("POST", "/deliveries/", b"", CONTENT_TYPE=media_type, **environment)
+        assert answer.status_code == 408
+        assert "took too long to arrive" in answer.content.decode()

@@ -269,8 +269,8 @@ from django.conf import settings
 from django.core.management import execute_from_command_line
 from django.db import connections
 settings.DATABASES["default"]["NAME"] = connections["default"].settings_dict["NAME"] = sys.argv.pop(1)
-from apps.usage.services import importing
-importing.ROWS_AT_ONCE = 100
+from apps.usage.services import importing, opening
+opening.ROWS_AT_ONCE = 100
 note = importing._note
 def slowly(*arguments, **options):
     note(*arguments, **options)

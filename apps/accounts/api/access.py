@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from apps.accounts.guards import usage_sender_only
 from apps.accounts.keys import KeyHolder
+from apps.accounts.models import User
 
 if TYPE_CHECKING:  # views read the settings, which name the classes below
     from rest_framework.views import APIView
@@ -25,6 +28,17 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def sender_before_scope(request: HttpRequest) -> None:
+    """Let nobody go on who may not send, before a body is read; from a browser nobody without its token.
+
+    Raises:
+        Http404, PermissionDenied: who asks may not send.
+    """
+    if isinstance(usage_sender_only(request.user), User):
+        asked: Any = request
+        SessionAuthentication().enforce_csrf(asked)
 
 
 class SignedInOrKey(BasePermission):

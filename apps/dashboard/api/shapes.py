@@ -2,7 +2,7 @@
 
 from rest_framework import serializers as of
 
-from apps.core.described import numbered_list_of, shape
+from apps.core.described import list_of, shape
 
 CUSTOMER = shape(
     "Customer",
@@ -13,4 +13,4 @@ CUSTOMER = shape(
         "partner": of.CharField(help_text="The partner's reference."),
     },
 )
-CUSTOMER_PAGE = numbered_list_of("Customer", CUSTOMER)
+CUSTOMER_PAGE = list_of("Customer", CUSTOMER)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.keys import KeyHolder
 from apps.accounts.models import KeyScope, User
-from apps.core.described import NUMBERED, described, filters_of
+from apps.core.described import KEYSET, described, filters_of
+from apps.core.filters import filtered
+from apps.core.keyset import Keyset
 from apps.dashboard.api.shapes import CUSTOMER_PAGE
 from apps.dashboard.filters import CustomersFilter
 from apps.dashboard.selectors import worklist
 from apps.organisations.models import Customer
-from apps.reconciliation.api.pagination import Pages
 
 
 class CustomerListView(APIView):
@@ -29,22 +29,19 @@ class CustomerListView(APIView):
         CUSTOMER_PAGE,
         tag="customers",
         name="customers_list",
-        parameters=[*filters_of(CustomersFilter), *NUMBERED],
-        refuses=(400, 404),
+        parameters=[*filters_of(CustomersFilter), *KEYSET],
+        refuses=(400,),
     )
     def get(self, request: Request) -> Response:
         caller: object = request.user
         assert isinstance(caller, User | KeyHolder)
+        keyset = Keyset(request, {"ref": str})
         filters = CustomersFilter(
             request.query_params,
-            queryset=worklist(today=timezone.now().date()).order_by("ref"),
+            queryset=worklist(today=timezone.now().date()),
             by_partner=caller.is_provider,
         )
-        if not filters.is_valid():
-            raise ValidationError(filters.errors)
-        pages = Pages()
-        found: list[Customer] | None = pages.paginate_queryset(filters.qs, request, view=self)
-        return pages.get_paginated_response([as_customer(customer) for customer in found or []])
+        return keyset.response([as_customer(customer) for customer in keyset.take(filtered(filters))])
 
 
 def as_customer(customer: Customer) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from rest_framework import serializers as of
 
 from apps.catalogue.domain.charges import ChargeKind
 from apps.catalogue.domain.kinds import UsageType
-from apps.core.described import numbered_list_of, shape
+from apps.core.described import list_of, shape
 from apps.invoicing.domain.whatif import Side
 from apps.invoicing.models import InvoiceLine
 
@@ -47,7 +47,7 @@ INVOICE = shape(
         "total": of.CharField(),
     },
 )
-INVOICE_PAGE = numbered_list_of("Invoice", INVOICE)
+INVOICE_PAGE = list_of("Invoice", INVOICE)
 
 
 def _numbers() -> of.ListField:

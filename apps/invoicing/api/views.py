@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.exceptions import NotFound, ValidationError
@@ -9,7 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.core.described import NUMBERED, described, filters_of, query
+from apps.core.described import KEYSET, described, filters_of, query
+from apps.core.filters import filtered
+from apps.core.keyset import Keyset
 from apps.invoicing.api.shapes import INVOICE, INVOICE_PAGE, WHAT_IF
 from apps.invoicing.filters import InvoiceFilter
 from apps.invoicing.models import Invoice
@@ -19,7 +23,6 @@ from apps.invoicing.whatif import visible_sides, what_if
 from apps.invoicing.whatif_export import what_if_json
 from apps.invoicing.whatif_form import WhatIfForm
 from apps.organisations.guards import visible_customer
-from apps.reconciliation.api.pagination import Pages
 
 _CHANGE = "{}: a quantity like 12, or a change like +3 or -3; when left out, as it is."
 _PRICE = "{}, like SKU=150.00, or with a discount in per cent SKU=150.00/10."
@@ -43,23 +46,19 @@ class InvoiceListView(APIView):
         INVOICE_PAGE,
         tag="invoices",
         name="invoices_list",
-        parameters=[*filters_of(InvoiceFilter), *NUMBERED],
-        refuses=(400, 404),
+        parameters=[*filters_of(InvoiceFilter), *KEYSET],
+        refuses=(400,),
     )
     def get(self, request: Request) -> Response:
+        keyset = Keyset(request, {"-transaction_date": date.fromisoformat, "-id": int})
         filters = InvoiceFilter(
             request.query_params,
             queryset=visible_invoices().prefetch_related("lines"),
             request=request,
             today=timezone.now().date(),
         )
-        if not filters.is_valid():
-            raise ValidationError(filters.errors)
-        pages = Pages()
-        found: list[Invoice] | None = pages.paginate_queryset(filters.qs, request, view=self)
-        return pages.get_paginated_response(
-            [as_printed(invoice, list(invoice.lines.all())) for invoice in found or []]
-        )
+        found: list[Invoice] = keyset.take(filtered(filters))
+        return keyset.response([as_printed(invoice, list(invoice.lines.all())) for invoice in found])
 
 
 class InvoiceDetailView(APIView):

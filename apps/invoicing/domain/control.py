@@ -40,6 +40,7 @@ class LineCause(StrEnum):
     OTHER_PEAK = "other-peak"
     LAST_DAY = "last-day"
     SUM_OF_DAYS = "sum-of-days"
+    RECORDS_SINCE = "records-since"
     NET_PRICE = "net-price"
     NO_DISCOUNT = "no-discount"
     FOLLOWS = "follows"

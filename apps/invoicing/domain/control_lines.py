@@ -43,6 +43,7 @@ _ALSO = {
     "discount %": "discount_pct",
     "extended amount": "amount",
 }
+_MOST_PARTS = 10 * MOST_ROWS  # of JSON: objects and arrays
 _NUMBER = re.compile(r"([-+\u2212]?)([0-9][0-9.,' \u00a0\u202f\u2019]{0,24})", re.ASCII)
 _PLAIN = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,8})?", re.ASCII)
 
@@ -121,6 +122,8 @@ def read_json(content: bytes) -> TheirInvoice:
     """
     if len(content) > LARGEST_PAPER:
         raise PaperRefused(PaperFault.TOO_LARGE)
+    if content.count(b"{") + content.count(b"[") > _MOST_PARTS:
+        raise PaperRefused(PaperFault.TOO_MANY_ROWS)
     try:
         told = json.loads(text_of(content), parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from django.utils import timezone
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,13 +11,10 @@ from apps.accounts.models import KeyScope
 from apps.catalogue.domain.kinds import Service
 from apps.core.described import described
 from apps.organisations.guards import visible_customer
-from apps.organisations.models import Customer
+from apps.reconciliation.api.cycles import chosen_cycle, of_cycle, read_day
 from apps.reconciliation.api.shapes import CYCLE_PARAMETER, DIGITAL, UNTIL_PARAMETER
-from apps.reconciliation.api.views import as_cycle, read_day
-from apps.reconciliation.digital import get_digital_figures, offered_digital_cycles
+from apps.reconciliation.digital import get_digital_figures
 from apps.reconciliation.digital_export import digital_json, digital_records
-from apps.reconciliation.selectors import cycle_starting
-from apps.subscriptions.domain.cycles import Cycle
 
 
 class DigitalView(APIView):
@@ -41,25 +35,11 @@ class DigitalView(APIView):
     def get(self, request: Request, ref: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
         first_day, until = read_day(request, "cycle"), read_day(request, "until")
-        cycle = _cycle(customer, first_day, today=today)
+        cycle = chosen_cycle(customer, first_day, today=today, service=Service.DIGITAL)
         figures = get_digital_figures(customer, cycle, today=today, until=until)
         return Response(
             {
-                "customer": customer.ref,
-                "cycle": as_cycle(cycle),
-                "until": figures.until.isoformat(),
-                "is_provisional": not figures.is_closed,
+                **of_cycle(customer, cycle, until=figures.until, is_closed=figures.is_closed),
                 "results": digital_json(digital_records(figures.units)),
             }
         )
-
-
-def _cycle(customer: Customer, first_day: date | None, *, today: date) -> Cycle:
-    if first_day is None:
-        newest = offered_digital_cycles(customer, today=today).newest
-        if newest is None:
-            raise NotFound
-        return newest
-    if first_day > today:
-        raise NotFound
-    return cycle_starting(customer, first_day, today=today, service=Service.DIGITAL)

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,6 +18,7 @@ from apps.catalogue.domain.kinds import UsageType
 from apps.core.described import described, query
 from apps.organisations.guards import visible_customer
 from apps.organisations.models import Customer
+from apps.reconciliation.api.cycles import chosen_cycle, of_cycle, read_choice, read_day
 from apps.reconciliation.api.shapes import (
     BILLED_PROOF,
     CYCLE_PARAMETER,
@@ -28,7 +28,6 @@ from apps.reconciliation.api.shapes import (
     TYPE_PARAMETER,
     UNTIL_PARAMETER,
 )
-from apps.reconciliation.api.views import as_cycle, chosen_cycle, read_day
 from apps.reconciliation.detail_export import OVERAGE_PEAK
 from apps.reconciliation.domain.proof import BilledProof, CellProof, Difference, Ground
 from apps.reconciliation.domain.witnesses import Peak, Witness
@@ -65,7 +64,7 @@ class ProofView(APIView):
     def get(self, request: Request, ref: str) -> Response:
         customer, today = visible_customer(ref), timezone.now().date()
         first_day, day, until = (read_day(request, name) for name in ("cycle", "day", "until"))
-        usage_type = _usage_type(request)
+        usage_type = read_choice(request, "usage_type", UsageType)
         cycle = chosen_cycle(customer, first_day, today=today)
         proof = prove_cell(customer, cycle, day, usage_type, today=today, until=until)
         return Response({**_of_cycle(customer, cycle, proof.ground), **cell_json(proof)})
@@ -95,24 +94,8 @@ class BilledProofView(APIView):
         return Response({**_of_cycle(customer, cycle, proof.ground), **billed_json(proof)})
 
 
-def _usage_type(request: Request) -> UsageType | None:
-    named = request.query_params.get("usage_type")
-    try:
-        return UsageType(named) if named else None
-    except ValueError:
-        choices = ", ".join(UsageType)
-        raise ValidationError(
-            {"usage_type": [_("Choose one of %(choices)s.") % {"choices": choices}]}
-        ) from None
-
-
 def _of_cycle(customer: Customer, cycle: Cycle, ground: Ground) -> Json:
-    return {
-        "customer": customer.ref,
-        "cycle": as_cycle(cycle),
-        "until": ground.period.last.isoformat(),
-        "is_provisional": ground.closed_at is None,
-    }
+    return of_cycle(customer, cycle, until=ground.period.last, is_closed=ground.closed_at is not None)
 
 
 def cell_json(proof: CellProof) -> Json:

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,6 +14,7 @@ from rest_framework.views import APIView
 from apps.accounts.guards import provider_or_its_key_only
 from apps.accounts.models import KeyScope
 from apps.core.described import KEYSET, described, filters_of
+from apps.core.filters import filtered
 from apps.core.keyset import Keyset
 from apps.reconciliation.api.shapes import RUN_DETAIL, RUN_PAGE
 from apps.reconciliation.filters import RunFilter
@@ -37,10 +37,8 @@ class RunListView(APIView):
     def get(self, request: Request) -> Response:
         provider_or_its_key_only(request.user)
         keyset = Keyset(request, {"-id": int})
-        filters = RunFilter(request.query_params, queryset=Run.objects.all())
-        if not filters.is_valid():
-            raise ValidationError(filters.errors)
-        found = list_progress(keyset.take(filters.qs), now=timezone.now())
+        runs = filtered(RunFilter(request.query_params, queryset=Run.objects.all()))
+        found = list_progress(keyset.take(runs), now=timezone.now())
         return keyset.response([as_run(progress) for progress in found])
 
 

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers as of
 
 from apps.catalogue.domain.kinds import Service, UsageType
-from apps.core.described import list_of, numbered_list_of, query, shape
+from apps.core.described import list_of, query, shape
 from apps.reconciliation.domain.detail import Family
 from apps.reconciliation.domain.proof import Difference
 from apps.reconciliation.domain.workings import Rule
@@ -23,6 +23,7 @@ CYCLE_PARAMETER = query("cycle", "The first day of the cycle; when left out, the
 UNTIL_PARAMETER = query("until", "The last complete day to use; when left out, yesterday at most.", of=DAY)
 TYPE_PARAMETER = query("usage_type", "One of the usage types.", choices=TYPE_NAMES)
 TYPE_IN_ADDRESS = OpenApiParameter("usage_type", str, OpenApiParameter.PATH, enum=TYPE_NAMES)
+SERVICE_PARAMETER = query("service", "Cycles of one service alone.", choices=[*Service])
 FAMILY_PARAMETER = query("family", "Rows of one family alone.", choices=[*Family])
 
 # Runs
@@ -65,11 +66,15 @@ CYCLE = shape(
 LISTED_CYCLE = shape(
     "CustomerCycle",
     {
+        "service": of.ChoiceField([each.value for each in Service]),
         "first_day": of.DateField(),
         "last_day": of.DateField(),
         "subscription": of.CharField(),
         "is_closed": of.BooleanField(),
-        "calculated_until": of.DateField(allow_null=True, help_text="Empty: nothing is stored of it."),
+        "calculated_until": of.DateField(
+            allow_null=True,
+            help_text="Empty: nothing is stored of it. Digital usage is counted when it is asked for.",
+        ),
         "has_usage": of.BooleanField(),
     },
 )
@@ -187,7 +192,7 @@ UNENTITLED_DAY = shape(
     "UnentitledDay",
     {"day": of.DateField(), "kind": of.ChoiceField(KIND_NAMES), "records": of.IntegerField()},
 )
-UNENTITLED_DAYS = numbered_list_of("UnentitledDay", UNENTITLED_DAY)
+UNENTITLED_DAYS = list_of("UnentitledDay", UNENTITLED_DAY)
 UNENTITLED_USE = shape(
     "UnentitledUse",
     {
@@ -199,7 +204,7 @@ UNENTITLED_USE = shape(
         "records": of.IntegerField(),
     },
 )
-UNENTITLED = numbered_list_of("UnentitledUse", UNENTITLED_USE)
+UNENTITLED = list_of("UnentitledUse", UNENTITLED_USE)
 OPEN_RECORD = shape(
     "OpenRecord",
     {
@@ -210,7 +215,7 @@ OPEN_RECORD = shape(
         "counted_to": of.DateTimeField(),
     },
 )
-OPEN_RECORDS = numbered_list_of("OpenRecord", OPEN_RECORD)
+OPEN_RECORDS = list_of("OpenRecord", OPEN_RECORD)
 
 # Proofs
 

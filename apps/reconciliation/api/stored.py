@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import KeyScope
 from apps.core.described import KEYSET, described, filters_of
+from apps.core.filters import filtered
 from apps.core.keyset import Keyset
 from apps.core.moments import moment_json
 from apps.reconciliation.api.shapes import STORED_CYCLE_PAGE, STORED_DETAIL_PAGE
@@ -43,10 +43,7 @@ class StoredCycleListView(APIView):
     def get(self, request: Request) -> Response:
         keyset = Keyset(request, {"customer_id": int, "service": str, "first_day": date.fromisoformat})
         cycles = stored_cycles().select_related("customer", "primary").prefetch_related("billed")
-        filters = CycleFilter(request.query_params, queryset=cycles)
-        if not filters.is_valid():
-            raise ValidationError(filters.errors)
-        found = keyset.take(filters.qs)
+        found = keyset.take(filtered(CycleFilter(request.query_params, queryset=cycles)))
         freshness = freshness_of(found)
         return keyset.response([as_stored_cycle(cycle, freshness[cycle.pk]) for cycle in found])
 
@@ -69,10 +66,8 @@ class StoredDetailListView(APIView):
             {"customer_id": int, "first_day": date.fromisoformat, "number": int, "position": int},
         )
         filters = DailyDetailFilter(request.query_params, queryset=TypeFigures.objects.all())
-        if not filters.is_valid():
-            raise ValidationError(filters.errors)
         found = list_stored_rows(
-            filters.qs,
+            filtered(filters),
             days=filters.days,
             only_overage=filters.only_overage,
             after=keyset.after,

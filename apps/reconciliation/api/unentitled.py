@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any
 
 from django.utils import timezone
@@ -12,15 +13,21 @@ from rest_framework.views import APIView
 
 from apps.accounts.guards import provider_or_its_key_only
 from apps.accounts.models import KeyScope
-from apps.core.described import NUMBERED, described
+from apps.core.described import KEYSET, described
 from apps.core.domain.periods import ONE_DAY
+from apps.core.keyset import Keyset
 from apps.organisations.guards import visible_customer
-from apps.reconciliation.api.pagination import Pages
 from apps.reconciliation.api.shapes import OPEN_RECORDS, UNENTITLED, UNENTITLED_DAYS
 from apps.reconciliation.unentitled import list_unentitled_days, list_unentitled_use, open_too_long
-from apps.usage.domain.records import KINDS_OF_FILE, Kind
+from apps.usage.domain.records import DESCRIBED
 
-_NAMES = {described.kind: name for name, described in KINDS_OF_FILE.items()}
+_BY_START: dict[str, Callable[[str], Any]] = {
+    "started_at": datetime.fromisoformat,
+    "customer_id": int,
+    "kind": int,
+    "source_id": int,
+    "record_id": str,
+}
 
 
 def _yesterday() -> date:
@@ -36,43 +43,41 @@ class CustomerUnentitledView(APIView):
         UNENTITLED_DAYS,
         tag="customers",
         name="customers_unentitled",
-        parameters=NUMBERED,
-        refuses=(404,),
+        parameters=KEYSET,
+        refuses=(400, 404),
     )
     def get(self, request: Request, ref: str) -> Response:
+        keyset = Keyset(request, {"day": date.fromisoformat, "kind": int})
         found = list_unentitled_days(visible_customer(ref), until=_yesterday())
-        pages = Pages()
-        page = pages.paginate_queryset(found, request, view=self) or []
-        return pages.get_paginated_response(
+        return keyset.response(
             [
-                {"day": each.day.isoformat(), "kind": _NAMES[each.kind], "records": each.records}
-                for each in page
+                {"day": each.day.isoformat(), "kind": DESCRIBED[each.kind].name, "records": each.records}
+                for each in keyset.pick(found, lambda each: (each.day, each.kind))
             ]
         )
 
 
 class UnentitledListView(APIView):
-    """``GET /api/v1/unentitled/``: the same of all customers, a line for each and kind. The provider's alone."""
+    """``GET /api/v1/unentitled/``: the same of all customers, by customer and kind. The provider's alone."""
 
     key_scope = KeyScope.USAGE_READ
 
-    @described(UNENTITLED, tag="runs", name="unentitled_list", parameters=NUMBERED, refuses=(404,))
+    @described(UNENTITLED, tag="runs", name="unentitled_list", parameters=KEYSET, refuses=(400, 404))
     def get(self, request: Request) -> Response:
         provider_or_its_key_only(request.user)
+        keyset = Keyset(request, {"customer_ref": str, "kind": int})
         found = list_unentitled_use(until=_yesterday())
-        pages = Pages()
-        page = pages.paginate_queryset(found, request, view=self) or []
-        return pages.get_paginated_response(
+        return keyset.response(
             [
                 {
                     "customer": each.customer_ref,
-                    "kind": _NAMES[each.kind],
+                    "kind": DESCRIBED[each.kind].name,
                     "first_day": each.first.isoformat(),
                     "last_day": each.last.isoformat(),
                     "days": each.days,
                     "records": each.records,
                 }
-                for each in page
+                for each in keyset.pick(found, lambda each: (each.customer_ref, each.kind))
             ]
         )
 
@@ -82,18 +87,16 @@ class OpenRecordListView(APIView):
 
     key_scope = KeyScope.USAGE_READ
 
-    @described(OPEN_RECORDS, tag="runs", name="open_records_list", parameters=NUMBERED, refuses=(404,))
+    @described(OPEN_RECORDS, tag="runs", name="open_records_list", parameters=KEYSET, refuses=(400, 404))
     def get(self, request: Request) -> Response:
         provider_or_its_key_only(request.user)
-        pages = Pages()
-        found: list[Any] = (
-            pages.paginate_queryset(open_too_long(until=_yesterday()), request, view=self) or []
-        )
-        return pages.get_paginated_response(
+        keyset = Keyset(request, _BY_START)
+        found: list[Any] = keyset.take(open_too_long(until=_yesterday()))
+        return keyset.response(
             [
                 {
                     "customer": each.ref,
-                    "kind": _NAMES[Kind(each.kind)],
+                    "kind": DESCRIBED[each.kind].name,
                     "record_id": each.record_id,
                     "started_at": each.started_at.isoformat(),
                     "counted_to": each.counted_to.isoformat(),

@@ -10,8 +10,8 @@ from rest_framework.views import APIView
 from apps.accounts.models import KeyScope
 from apps.core.described import described
 from apps.organisations.guards import visible_customer
+from apps.reconciliation.api.cycles import chosen_cycle, of_cycle, read_day
 from apps.reconciliation.api.shapes import CYCLE_PARAMETER, UNTIL_PARAMETER, VOICE
-from apps.reconciliation.api.views import as_cycle, chosen_cycle, read_day
 from apps.reconciliation.voice import get_voice
 from apps.reconciliation.voice_export import voice_json
 
@@ -38,10 +38,7 @@ class VoiceView(APIView):
         voice = get_voice(customer, cycle, today=today, until=until)
         return Response(
             {
-                "customer": customer.ref,
-                "cycle": as_cycle(cycle),
-                "until": voice.until.isoformat(),
-                "is_provisional": not voice.is_closed,
+                **of_cycle(customer, cycle, until=voice.until, is_closed=voice.is_closed),
                 "results": voice_json(voice),
             }
         )

@@ -7,7 +7,7 @@ readings of the lines (``control_terms``); what their own row makes of it follow
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 
@@ -47,10 +47,12 @@ def compare(
     ours: Mapping[str, Columns],
     rows: Sequence[TheirRow],
     as_of: datetime | None = None,
+    last: date | None = None,
 ) -> Comparison:
     """Hold the rows of their paper against ours; ``ours`` by usage type or ``TOGETHER``, arrays of shape ``(days,)``.
 
-    Types that their paper does not have at all are left out. Rows of other days are counted and not looked at.
+    Types that their paper does not have at all are left out. Rows of other days are counted and not looked at; what
+    they have no row of after ``last`` is not missing.
     """
     known, repeated, outside = _sorted_out(rows, world.days, world.licence_model)
     keys = list(dict.fromkeys(key for key, _position in known))
@@ -60,6 +62,7 @@ def compare(
         terms,
         {key: ours.get(key) or dict.fromkeys(Column, nothing) for key in keys},
         {key: _columns(known, key, world.days.days) for key in keys},
+        last or world.days.last,
     )
     explain_use(case, as_of)
     explain_commitments(case)
@@ -111,7 +114,7 @@ def _rows(
     case: Case, known: Known, repeated: Mapping[tuple[str, int], Sequence[TheirRow]]
 ) -> list[ComparedRow]:
     compared = []
-    for position, day in enumerate(case.world.days):
+    for position, day in enumerate(Period(case.world.days.first, case.last)):
         for key, columns in case.ours.items():
             ours = {column: int(values[position]) for column, values in columns.items()}
             row = known.get((key, position))
@@ -132,7 +135,7 @@ def _rows(
 def _missing(case: Case, key: str, position: int) -> dict[Column, Sequence[int]]:
     """They have no row of a day on which we count somebody."""
     counted = counted_as(key)
-    there = case.world.records_of_days(counted)
+    there = case.world.latest.records_of_days(counted)
     details = around(case, position, there)
     number = case.add(fits(Cause.MISSING_ROW, Column.USED, counted.value, details))
     return {Column.USED: (number,)}

@@ -9,52 +9,29 @@ from __future__ import annotations
 import csv
 import io
 import re
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
-from zipfile import BadZipFile, ZipFile
-
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
+from zipfile import ZipFile
 
 from apps.core.domain.periods import LONGEST_CYCLE, Period
 from apps.reconciliation.domain.control_rows import TheirRow
 from apps.reconciliation.domain.control_world import TOGETHER
+from apps.reconciliation.domain.detail import HEADER
+from apps.usage.domain.workbooks import ROWS_A_BLOCK, Workbook
 
 LARGEST_PAPER = 5 * 2**20
 MOST_ROWS = 5_000
+MOST_COLUMNS = 100
 LONGEST_CELL = 1_000
-DETAIL_HEADER = (
-    "Usage Date",
-    "Usage Type",
-    "Units Used",
-    "Units Commitment",
-    "Units Substituted",
-    "Units Overage",
-    "Usage Unit",
-    "Comment",
-)
+DETAIL_HEADER = HEADER
 PEAK_HEADER = ("day", "peak")
 _MARK = "overage peak"
-# What comes of a workbook that is none, or was made to look like one.
-_BROKEN = (
-    BadZipFile,
-    InvalidFileException,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    zlib.error,
-)
 _MARK_OF_ZIP = b"PK\x03\x04"
-_LARGEST_UNPACKED = 20 * LARGEST_PAPER
+_LARGEST_UNPACKED = 4 * LARGEST_PAPER
+_MOST_ELEMENTS = 100 * MOST_ROWS  # their beginnings and ends, of a workbook
+_MOST_LINES = 20 * MOST_ROWS  # empty ones too
 _MOST_UNITS = 10**9
 _GROUPED = re.compile(r"[0-9]{1,3}(?:[.,' \u00a0\u202f\u2019][0-9]{3})+", re.ASCII)
 _WHOLE = re.compile(r"([0-9]{1,12})(?:[.,]0+)?", re.ASCII)
@@ -69,6 +46,7 @@ class PaperFault(StrEnum):
 
     TOO_LARGE = "the file is larger than 5 MB"
     TOO_MANY_ROWS = "the paper has more than 5,000 rows"
+    TOO_MANY_COLUMNS = "the paper has more than 100 columns"
     NO_TEXT = "the file is neither text nor a workbook"
     BROKEN_WORKBOOK = "the workbook cannot be read"
     BROKEN_QUOTES = "a quote is not closed"
@@ -127,6 +105,8 @@ def read_sheet(content: bytes) -> Sheet:
     lines = _of_workbook(content) if content.startswith(_MARK_OF_ZIP) else _of_text(text_of(content))
     filled: list[tuple[int, list[str]]] = []
     for line, cells in lines:
+        if len(cells) > MOST_COLUMNS:
+            raise PaperRefused(PaperFault.TOO_MANY_COLUMNS, line)
         stripped = [cell.strip() for cell in cells]
         if not all(map(is_storable, stripped)):
             raise PaperRefused(PaperFault.NO_TEXT, line)
@@ -134,7 +114,7 @@ def read_sheet(content: bytes) -> Sheet:
             raise PaperRefused(PaperFault.CELL_TOO_LONG, line)
         if any(stripped):
             filled.append((line, stripped))
-        if len(filled) > MOST_ROWS + 1:
+        if len(filled) > MOST_ROWS + 1 or line > _MOST_LINES:
             raise PaperRefused(PaperFault.TOO_MANY_ROWS)
     if len(filled) < 2:
         raise PaperRefused(PaperFault.EMPTY)
@@ -177,35 +157,39 @@ def _of_text(text: str) -> Iterable[tuple[int, list[str]]]:
 
 
 def _of_workbook(content: bytes) -> Iterable[tuple[int, list[str]]]:
+    """The header and the rows of the first sheet, by a reader that holds no more than it must."""
     try:
-        with ZipFile(io.BytesIO(content)) as packed:
-            if sum(each.file_size for each in packed.infolist()) > _LARGEST_UNPACKED:
-                raise PaperRefused(PaperFault.TOO_LARGE)
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        for line, cells in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
-            if line > 2 * MOST_ROWS:
+        _refuse_bomb(content)
+        book = Workbook(io.BytesIO(content))
+        names = [*book.names]
+        while not names[-1]:
+            names.pop()
+        yield 1, names
+        for blocks, block in enumerate(book.rows(names), start=1):
+            if blocks * ROWS_A_BLOCK > _MOST_LINES:
                 raise PaperRefused(PaperFault.TOO_MANY_ROWS)
-            yield line, [_cell(value) for value in _without_tail(cells)]
+            for number, line in enumerate(block.line_numbers):
+                if number in block.broken:
+                    raise PaperRefused(PaperFault.NO_TEXT, line)
+                yield line, [block.columns[name][number] for name in names]
     except PaperRefused:
         raise
-    except _BROKEN:
+    except Exception:  # whatever the parts of a broken archive lead its reader to
         raise PaperRefused(PaperFault.BROKEN_WORKBOOK) from None
 
 
-def _without_tail(cells: Sequence[object]) -> Sequence[object]:
-    """Without the empty cells beyond the eighth column that a workbook says it has."""
-    length = len(cells)
-    while length > len(DETAIL_HEADER) and cells[length - 1] is None:
-        length -= 1
-    return cells[:length]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat()
-    return value.isoformat() if isinstance(value, date) else str(value)
+def _refuse_bomb(content: bytes) -> None:
+    """Little that is packed can be much: so many bytes, and elements, as the largest paper has none."""
+    elements = 0
+    with ZipFile(io.BytesIO(content)) as packed:
+        if sum(each.file_size for each in packed.infolist()) > _LARGEST_UNPACKED:
+            raise PaperRefused(PaperFault.TOO_LARGE)
+        for each in packed.infolist():
+            with packed.open(each) as part:
+                while piece := part.read(2**20):
+                    elements += piece.count(b"<")
+    if elements > _MOST_ELEMENTS:
+        raise PaperRefused(PaperFault.TOO_MANY_ROWS)
 
 
 def read_daily_detail(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -44,12 +44,13 @@ from apps.reconciliation.domain.overage import port_commitment
 
 @dataclass
 class Case:
-    """What is compared, and the explanations found so far, each once."""
+    """What is compared, up to a last day, and the explanations found so far, each once."""
 
     world: World
     terms: Terms
     ours: dict[str, Columns]
     theirs: dict[str, dict[Column, Int64]]
+    last: date
     explanations: list[Explanation] = field(default_factory=list)
     # Of each column of a key and each position of a day: the explanations.
     found: dict[tuple[str, Column, int], list[int]] = field(default_factory=dict)
@@ -84,15 +85,20 @@ def explain_use(case: Case, as_of: datetime | None) -> None:
         if any(case.differing(key, Column.USED) for key in keys):
             ours = {key: case.ours[key][Column.USED] for key in keys}
             theirs = {key: case.theirs[key][Column.USED] for key in keys}
-            theories = theories_of_use(case.world, counted, ours=ours, theirs=theirs, as_of=as_of)
+            theories = theories_of_use(
+                case.world, counted, ours=ours, theirs=theirs, as_of=as_of, last=case.last
+            )
             found[counted] = weigh(theories, ours=ours, theirs=theirs)
     for counted, best in in_common(found).items():
-        there = case.world.records_of_days(counted)
+        came_since = any(
+            each.theory.cause is Cause.RECORDS_SINCE and each.certainty is Certainty.EXACT for each in best
+        )
+        there = case.world.latest.records_of_days(counted)
         for key in _keys_by_counted(case)[counted]:
             ours_used, their_used = case.ours[key][Column.USED], case.theirs[key][Column.USED]
             for position in case.differing(key, Column.USED):
                 _explain_by(case, best, Column.USED, key, position, about=counted.value)
-                if not there[position] and their_used[position] > ours_used[position]:
+                if not came_since and not there[position] and their_used[position] > ours_used[position]:
                     _explain_without_records(case, key, position, there, about=counted.value)
 
 

@@ -41,6 +41,7 @@ def theories_of_commitment(terms: Terms, usage_type: UsageType) -> Iterator[Theo
     def theory(cause: Cause, values: Int64, **details: object) -> Theory:
         return Theory(cause, details, {usage_type: values})
 
+    yield theory(Cause.LINES_SINCE, in_force)
     for line in own:
         said = {"subscription": line.term.number, "sku": line.sku, "quantity": line.quantity}
         without = in_force - terms.committed(usage_type, [line])

@@ -6,17 +6,19 @@ A theory says nothing about the figures that it was made for: it is weighed by h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from apps.catalogue.domain.kinds import PREMIUM, STANDARD, LicenceModel
+from apps.core.domain.periods import Period
 from apps.reconciliation.domain.control_world import Counted, World
 from apps.reconciliation.domain.counting import Named
 from apps.reconciliation.domain.intervals import MICROSECONDS_A_DAY, MICROSECONDS_A_MINUTE, Int64
+from apps.usage.domain.moments import EPOCH, MICROSECOND, microseconds
 
 # Of so many records only whole hours are tried, and none that takes a count for each day.
 MANY_RECORDS = 300_000
@@ -41,6 +43,8 @@ class Cause(StrEnum):
     PER_RECORD = "counted-per-record"
     TWICE = "twice"
     LICENCE_MODEL = "licence-model"
+    LOOKED_NO_FURTHER = "looked-no-further"
+    LINES_SINCE = "lines-since"
     LINE_LEFT_OUT = "line-left-out"
     LINE_ALWAYS = "line-always"
     ONE_SUBSCRIPTION = "one-subscription"
@@ -144,13 +148,18 @@ def theories_of_use(
     ours: Mapping[str, Int64],
     theirs: Mapping[str, Int64],
     as_of: datetime | None = None,
+    last: date | None = None,
 ) -> Iterator[Theory]:
-    """All that is tried for what days used. ``as_of``: when they counted, where that is known."""
+    """All that is tried for what days used. ``as_of``: when they counted, where that is known; ``last``: until when."""
     records = world.recorded(counted)
     yield Theory(Cause.TWICE, {}, {key: 2 * values for key, values in ours.items()})
+    if world.now is not None:
+        latest = world.now.recorded(counted).named
+        yield Theory(Cause.RECORDS_SINCE, {}, world.now.count(counted, latest))
     if not len(records):
         return
-    yield Theory(Cause.RECORDS_SINCE, {}, world.count(counted, records.named))
+    if last is not None and last < world.days.last:
+        yield _no_further(world, counted, last)
     yield from _with_less(world, counted, theirs)
     yield from _late(world, counted, as_of)
     yield from _by_other_bill_day(world, counted)
@@ -160,6 +169,16 @@ def theories_of_use(
     yield Theory(Cause.PER_RECORD, {}, world.count(counted, records.by_record()))
     if counted is Counted.AGENTS:
         yield _by_other_model(world, records.named)
+
+
+def _no_further(world: World, counted: Counted, last: date) -> Theory:
+    """By what was there up to a day: an agent that is Premium after it is Standard in it (R3)."""
+    looked = replace(world, days=Period(world.days.first, last))
+    nothing = np.zeros(world.days.days - looked.days.days, np.int64)
+    used = looked.count(counted, looked.recorded(counted).named)
+    details = {"until": last.isoformat()}
+    values = {key: np.concatenate([values, nothing]) for key, values in used.items()}
+    return Theory(Cause.LOOKED_NO_FURTHER, details, values)
 
 
 def _with_less(world: World, counted: Counted, theirs: Mapping[str, Int64]) -> Iterator[Theory]:
@@ -214,7 +233,7 @@ def _late(world: World, counted: Counted, as_of: datetime | None) -> Iterator[Th
     nights = (np.unique(recorded_at // MICROSECONDS_A_DAY) + 1) * MICROSECONDS_A_DAY
     moments = nights[-MOST_MOMENTS:].tolist()
     if as_of is not None:
-        moments.insert(0, _microseconds(as_of))
+        moments.insert(0, microseconds(as_of))
     for moment in dict.fromkeys(moments):
         late = recorded_at >= moment
         if late.any() and not late.all():
@@ -272,9 +291,5 @@ def _by_other_model(world: World, records: Named) -> Theory:
     return Theory(Cause.LICENCE_MODEL, {"model": other.value}, values)
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+def _moment(since_epoch: int) -> datetime:
+    return EPOCH + since_epoch * MICROSECOND

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from apps.reconciliation.domain.logins import AgentsUsed, first_logins, logged_i
 from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
 from apps.reconciliation.domain.steps import Steps
+from apps.usage.domain.moments import microseconds
 
 # The highest number of agents at once, Premium and Standard together: other systems know no licences.
 TOGETHER = "agents-together"
@@ -47,6 +49,11 @@ class Recorded:
         """No records."""
         nothing = np.zeros(0, np.int64)
         return cls(Named.none(), nothing, nothing)
+
+    def before(self, moment: datetime) -> Recorded:
+        """Those recorded before a moment."""
+        known = self.recorded_at < microseconds(moment)
+        return Recorded(self.only(known), self.recorded_at[known], self.source[known])
 
     @property
     def start_day(self) -> Int64:
@@ -91,7 +98,8 @@ class Recorded:
 class World:
     """The records that days of a cycle can follow from, a month around them too, and how they are counted.
 
-    ``days``: those that are used and compared.
+    ``days``: those that are used, of a closed cycle all. Where records came since that change it, those here are of its
+    closing, and ``now`` has all.
     """
 
     days: Period
@@ -100,6 +108,12 @@ class World:
     agents: Recorded
     wfo: Recorded
     ivr: Recorded
+    now: World | None = None
+
+    @property
+    def latest(self) -> World:
+        """With the records that came since the closing too."""
+        return self.now or self
 
     def recorded(self, counted: Counted) -> Recorded:
         """The records of which something is counted."""

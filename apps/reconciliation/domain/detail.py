@@ -20,6 +20,18 @@ from apps.reconciliation.domain.overage import port_commitment, settle_agents
 from apps.reconciliation.domain.profiles import Measure
 from apps.reconciliation.domain.settings import Settings
 
+# The columns of the vendor's file.
+HEADER = (
+    "Usage Date",
+    "Usage Type",
+    "Units Used",
+    "Units Commitment",
+    "Units Substituted",
+    "Units Overage",
+    "Usage Unit",
+    "Comment",
+)
+
 
 class Family(StrEnum):
     """Usage types whose overage is marked together (R7)."""

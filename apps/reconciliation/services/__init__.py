@@ -1,6 +1,13 @@
 """The doors for changes of results: recalculating customers, and runs over all that is stale."""
 
-from apps.reconciliation.services.control import ReadPaper, keep_comparison
+from apps.reconciliation.services.control import (
+    ReadPaper,
+    compare_once_more,
+    keep_comparison,
+    keep_paper,
+    lease_paper,
+    note_failed_comparison,
+)
 from apps.reconciliation.services.recalculation import Recalculated, reconcile_customer, reconcile_customers
 from apps.reconciliation.services.runs import (
     NothingToDo,
@@ -22,9 +29,13 @@ __all__ = [
     "Recalculated",
     "RunOver",
     "cancel_run",
+    "compare_once_more",
     "finish_run",
     "keep_comparison",
+    "keep_paper",
+    "lease_paper",
     "list_tasks",
+    "note_failed_comparison",
     "open_run",
     "park_item",
     "reconcile_customer",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.catalogue.domain.kinds import Service
-from apps.core.bulk import columns
+from apps.core.bulk import Ints, array_cursor
+from apps.core.domain.day_runs import DayRuns
 from apps.core.domain.periods import LONGEST_CYCLE, Period
 from apps.organisations.models import Customer
 from apps.subscriptions.domain.cycles import Cycle
@@ -35,61 +36,72 @@ def lock_customers(customer_ids: Iterable[int]) -> None:
 
 def mark_stale(*, customer: Customer, days: Iterable[Period], cause: StaleCause) -> None:
     """These days of a customer must be calculated again, because of ``cause``."""
-    mark_all_stale(days={customer.pk: list(days)}, partners={customer.pk: customer.partner_id}, cause=cause)
+    mark_all_stale(
+        days=DayRuns.of(customer.pk, days), partners={customer.pk: customer.partner_id}, cause=cause
+    )
 
 
-def mark_all_stale(
-    *, days: Mapping[int, Sequence[Period]], partners: Mapping[int, int], cause: StaleCause
-) -> None:
+def mark_all_stale(*, days: DayRuns, partners: Mapping[int, int], cause: StaleCause) -> None:
     """These days of customers, by their ids, must be calculated again. ``partners`` are the ids of theirs.
 
     Records that touch closed cycles are late; of other changes the portfolio tells itself which are.
     """
+    if not len(days):
+        return
     if cause is not StaleCause.TERMS:
         mark_all_late(service=Service.CONTACT_CENTRE, days=days)
-    rows = [
-        (partners[customer_id], customer_id, period.first, period.last)
-        for customer_id, of_customer in days.items()
-        for period in of_customer
-    ]
-    if not rows:
-        return
-    with connection.cursor() as cursor:  # a file may touch thousands of customers at once
+    with array_cursor() as cursor:  # a file may touch thousands of customers at once
         cursor.execute(
-            "INSERT INTO subscriptions_stalespan (partner_id, customer_id, first_day, last_day, cause, marked_at)"
-            " SELECT *, %s, %s FROM unnest(%s::int[], %s::int[], %s::date[], %s::date[])",
-            [cause, timezone.now(), *columns(rows)],
+            """
+            INSERT INTO subscriptions_stalespan (partner_id, customer_id, first_day, last_day, cause, marked_at)
+            SELECT partner_id, customer_id, date '1970-01-01' + first, date '1970-01-01' + last, %(cause)s, %(now)s
+            FROM unnest(%(partners)s::int[], %(customers)s::int[], %(first)s::int[], %(last)s::int[])
+                 AS changed (partner_id, customer_id, first, last)
+            """,
+            {
+                "cause": int(cause),
+                "now": timezone.now(),
+                "partners": Ints(np.array([partners[owner] for owner in days.owners.tolist()])),
+                **_sent(days),
+            },
         )
+
+
+def _sent(days: DayRuns) -> dict[str, Ints]:
+    return {"customers": Ints(days.owners), "first": Ints(days.first), "last": Ints(days.last)}
 
 
 def mark_late(*, customer: Customer, service: Service, days: Iterable[Period]) -> None:
     """Records of a service came or went on these days of a customer."""
-    mark_all_late(service=service, days={customer.pk: list(days)})
+    mark_all_late(service=service, days=DayRuns.of(customer.pk, days))
 
 
-def mark_all_late(*, service: Service, days: Mapping[int, Sequence[Period]]) -> None:
+def mark_all_late(*, service: Service, days: DayRuns) -> None:
     """Records of a service came or went on these days: closed cycles whose invoices look at them are late (R13).
 
     A contact-centre invoice carries the digital cycles that end in its cycle (R10): their records can be a month older.
     """
-    everything = [period for of_customer in days.values() for period in of_customer]
-    if not everything:
+    if not len(days):
         return
-    reach = LONGEST_CYCLE if service is Service.DIGITAL else timedelta(0)
-    near = ClosedCycle.objects.filter(
-        customer__in=days.keys(),
-        service__in={service, Service.CONTACT_CENTRE},
-        first_day__lte=max(period.last for period in everything) + reach,
-        last_day__gte=min(period.first for period in everything),
-    )
-    mark_cycles_late(
-        closed
-        for closed in near.defer("snapshot")
-        if any(
-            period.meet(closed.first_day - reach, closed.last_day) is not None
-            for period in days[closed.customer_id]
+    with array_cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT closed.id FROM subscriptions_closedcycle AS closed
+            JOIN unnest(%(customers)s::int[], %(first)s::int[], %(last)s::int[]) AS changed (customer_id, first, last)
+                ON changed.customer_id = closed.customer_id
+            WHERE closed.service = ANY(%(services)s)
+              AND closed.first_day - %(reach)s <= date '1970-01-01' + changed.last
+              AND closed.last_day >= date '1970-01-01' + changed.first
+            """,
+            {
+                "services": [service.value, Service.CONTACT_CENTRE.value],
+                "reach": LONGEST_CYCLE.days if service is Service.DIGITAL else 0,
+                **_sent(days),
+            },
         )
-    )
+        found = [pk for (pk,) in cursor]
+    if found:
+        mark_cycles_late(ClosedCycle.objects.filter(pk__in=found).defer("snapshot"))
 
 
 def mark_cycles_late(closed_cycles: Iterable[ClosedCycle]) -> None:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import socket
 import threading
-import time
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext as _
@@ -25,16 +22,18 @@ from django.utils.translation import gettext as _
 from apps.core.problems import Problem
 
 MOST_RECORDS = 10_000
-MOST_BYTES = 16 * 2**20  # of a body, packed and unpacked
-MOST_PASSED_OVER = 4 * MOST_BYTES
-# Commas, brackets and braces: what a record of a hundred values has. More of them would only fill the memory.
-MOST_SIGNS = 100 * MOST_RECORDS
+MOST_BYTES = 8 * 2**20  # of a body, packed and unpacked: 800 a record
+MOST_PASSED_OVER = 8 * MOST_BYTES
+# Commas, brackets and braces: what a record of thirty values has. More of them would only fill the memory.
+MOST_SIGNS = 30 * MOST_RECORDS
 JSON, LINES = "application/json", ("application/x-ndjson", "application/jsonl")
-BYTES_A_SECOND = 200_000  # as slow as a body may arrive, once ``BODY_SECONDS`` are over
+LARGE = 512 * 2**10  # a body that has more, or is packed, is alone in its process
+SECONDS_FOR_ROOM = 30
 _PIECE = 64 * 2**10
 _MOST_MEMBERS = 100  # of a gzip file
 _GZIP = 16 + zlib.MAX_WBITS
 _LONGEST_NUMBER = 30
+_room = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +45,26 @@ class Sent:
     sha256: str
 
 
-def read_records(request: HttpRequest) -> Sent:
-    """Read the body of a call to its end.
+def read_records(request: HttpRequest, until_answered: ExitStack) -> Sent:
+    """Read the body of a call to its end. Of large ones only one is held as records, ``until_answered`` is closed.
 
     Raises:
-        Problem: 400 cut short or not JSON, 408 too slow, 413 too large, 415 of another type.
+        Problem: 400 cut short or not JSON, 408 too slow, 413 too large, 415 of another type, 503 too much at once.
     """
-    with _coming(request) as coming:
-        try:
-            media_type = _media_type(request)
-            plain = _plain(coming, is_packed=_is_packed(request))
-        except Problem:
-            coming.pass_over()
-            raise
+    coming = _Coming(request)
+    try:
+        media_type = _media_type(request)
+        is_packed = _is_packed(request)
+        if (coming.length or 0) > MOST_BYTES:
+            raise _too_large()
+        plain = _joined(coming.pieces())
+    except Problem:
+        coming.pass_over()
+        raise
+    if is_packed or len(plain) > LARGE:
+        _take_room(until_answered)
+    if is_packed:
+        plain = _joined(_unpacked(plain))
     sha256 = hashlib.sha256(plain).hexdigest()
     if sum(map(plain.count, (b",", b"[", b"{"))) > MOST_SIGNS:
         raise Problem(
@@ -68,6 +74,30 @@ def read_records(request: HttpRequest) -> Sent:
         return Sent(_array(plain), None, sha256)
     line_numbers, records = _lines(plain)
     return Sent(records, line_numbers, sha256)
+
+
+def read_file(request: HttpRequest, *, most: int) -> bytes:
+    """The body of a call that is a file, as it comes: at most ``most`` bytes, and never more than ``MOST_BYTES``.
+
+    Raises:
+        Problem: 400 cut short, 408 too slow, 413 too large, 415 packed.
+    """
+    coming = _Coming(request)
+    too_large = Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The file has more than %(bytes)s bytes.") % {"bytes": most}
+    )
+    try:
+        if _is_packed(request):
+            raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _("Send the file as it is, not packed."))
+        if (coming.length or 0) > most:
+            raise too_large
+        content = _joined(coming.pieces())
+        if len(content) > most:
+            raise too_large
+    except Problem:
+        coming.pass_over()
+        raise
+    return bytes(content)
 
 
 # The headers
@@ -112,22 +142,14 @@ def _length(request: HttpRequest) -> int | None:
 class _Coming:
     """A body on its way, never read further than was told.
 
-    From what the web server hands on: Django's own stream is left untouched, for what asks it later.
+    From what the web server hands on: Django's own stream is left untouched, for what asks it later. How slowly it may
+    arrive is the web server's to say.
     """
 
     def __init__(self, request: HttpRequest) -> None:
         self.length = _length(request)
-        self.is_late = False
         self._stream: Any = request.META.get("wsgi.input", request)
-        self._left = self._most = MOST_PASSED_OVER if self.length is None else self.length
-        self._begun = time.monotonic()
-
-    @property
-    def seconds_left(self) -> float:
-        """How long it may still take: the more has come, the longer."""
-        so_far = (self._most - self._left) / BYTES_A_SECOND
-        allowed: float = settings.BODY_SECONDS
-        return self._begun + allowed + so_far - time.monotonic()
+        self._left = MOST_PASSED_OVER if self.length is None else self.length
 
     def pieces(self) -> Iterator[bytes]:
         """What comes, to its end.
@@ -135,14 +157,15 @@ class _Coming:
         Raises:
             Problem: it took too long, or ended too early.
         """
-        piece, is_broken = b"", False
+        is_broken = False
         while self._left > 0:
             try:
                 piece = self._stream.read(min(_PIECE, self._left))
+            except TimeoutError:
+                self._left = 0
+                raise Problem(HTTPStatus.REQUEST_TIMEOUT, _("The body took too long to arrive.")) from None
             except Exception:  # gone, or whatever the web server finds wrong with it
                 piece, is_broken = b"", True
-            if self.is_late:
-                raise Problem(HTTPStatus.REQUEST_TIMEOUT, _("The body took too long to arrive."))
             if not piece:
                 break
             self._left -= len(piece)
@@ -158,50 +181,33 @@ class _Coming:
                     pass
 
 
-@contextmanager
-def _coming(request: HttpRequest) -> Iterator[_Coming]:
-    """A body whose time to arrive is measured, where the web server shows its socket, as gunicorn does."""
-    coming = _Coming(request)
-    connection: socket.socket | None = request.META.get("gunicorn.socket")
-    if connection is None:
-        yield coming
-        return
-    is_over = threading.Event()
-
-    def watch() -> None:
-        while not is_over.wait(max(coming.seconds_left, 0)):
-            if coming.seconds_left <= 0:
-                coming.is_late = True
-                with suppress(OSError):  # gone already
-                    connection.shutdown(socket.SHUT_RD)  # wakes the reader; the answer can still be sent
-                return
-
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield coming
-    finally:
-        is_over.set()
+def _take_room(until_answered: ExitStack) -> None:
+    """Wait until no other large body is held."""
+    if not _room.acquire(timeout=SECONDS_FOR_ROOM):
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            _("Too much is being sent at once. Try again in a moment."),
+            headers={"Retry-After": str(SECONDS_FOR_ROOM)},
+        )
+    until_answered.callback(_room.release)
 
 
-def _plain(coming: _Coming, *, is_packed: bool) -> bytearray:
-    """The body, unpacked."""
-    if (coming.length or 0) > MOST_BYTES:
-        raise _too_large()
+def _joined(pieces: Iterable[bytes]) -> bytearray:
+    """The body, or what it holds."""
     plain = bytearray()
-    pieces = coming.pieces()
-    for piece in _unpacked(pieces) if is_packed else pieces:
+    for piece in pieces:
         plain += piece
         if len(plain) > MOST_BYTES:
             raise _too_large()
     return plain
 
 
-def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _unpacked(packed: bytearray) -> Iterator[bytes]:
     """What gzip holds, member by member, never more than a piece at a time."""
     inflating, members = zlib.decompressobj(_GZIP), 1
     try:
-        for piece in pieces:
-            rest = piece
+        for start in range(0, len(packed), _PIECE):
+            rest = bytes(packed[start : start + _PIECE])
             while rest:
                 if inflating.eof:
                     inflating, members = zlib.decompressobj(_GZIP), members + 1
@@ -253,7 +259,9 @@ _decode = json.JSONDecoder(
 
 def _array(plain: bytearray) -> list[object]:
     try:
-        records = _decode(plain.decode("utf-8-sig"))
+        text = plain.decode("utf-8-sig")
+        plain.clear()
+        records = _decode(text)
     except (ValueError, RecursionError) as error:
         place = getattr(error, "pos", None)
         raise Problem(
@@ -274,6 +282,7 @@ def _lines(plain: bytearray) -> tuple[list[int], list[object]]:
     if plain.count(b"\n") > MOST_RECORDS:
         raise _too_many_records()
     text = plain.decode("utf-8-sig", "surrogateescape")
+    plain.clear()
     numbers: list[int] = []
     records: list[object] = []
     for number, line in enumerate(text.split("\n"), start=1):

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,14 +13,13 @@ from rest_framework.views import APIView
 from apps.accounts.guards import not_for_customers
 from apps.accounts.models import KeyScope
 from apps.core.described import KEYSET, described, filters_of
+from apps.core.filters import filtered
 from apps.core.keyset import Keyset
 from apps.core.moments import moment_json
 from apps.usage.api.shapes import DELIVERY, DELIVERY_PAGE, KEPT_ASIDE_PAGE
-from apps.usage.domain.records import KINDS_OF_FILE
 from apps.usage.filters import DeliveryFilter, KeptAsideFilter
 from apps.usage.models import Channel, Delivery, DeliveryState, RowKeptAside
 
-_NAMES = {int(described.kind): name for name, described in KINDS_OF_FILE.items()}
 LARGEST_ID = 2**63 - 1
 
 
@@ -40,10 +38,8 @@ class DeliveryListView(APIView):
     def get(self, request: Request) -> Response:
         not_for_customers(request.user)
         keyset = Keyset(request, {"-id": int})
-        filters = DeliveryFilter(request.query_params, queryset=Delivery.objects.all())
-        if not filters.is_valid():
-            raise ValidationError(filters.errors)
-        return keyset.response([as_delivery(delivery) for delivery in keyset.take(filters.qs)])
+        deliveries = filtered(DeliveryFilter(request.query_params, queryset=Delivery.objects.all()))
+        return keyset.response([as_delivery(delivery) for delivery in keyset.take(deliveries)])
 
 
 class DeliveryDetailView(APIView):
@@ -75,17 +71,15 @@ class KeptAsideListView(APIView):
         not_for_customers(request.user)
         keyset = Keyset(request, {"delivery_id": int, "line_number": int})
         rows = RowKeptAside.objects.select_related("delivery")
-        filters = KeptAsideFilter(request.query_params, queryset=rows)
-        if not filters.is_valid():
-            raise ValidationError(filters.errors)
-        return keyset.response([as_row_kept_aside(row) for row in keyset.take(filters.qs)])
+        found = keyset.take(filtered(KeptAsideFilter(request.query_params, queryset=rows)))
+        return keyset.response([as_row_kept_aside(row) for row in found])
 
 
 def as_delivery(delivery: Delivery) -> dict[str, Any]:
     """A delivery as the API names it."""
     return {
         "id": delivery.pk,
-        "kind": _NAMES[delivery.kind],
+        "kind": delivery.described.name,
         "source": delivery.source_name,
         "format": delivery.format_name,
         "customer": delivery.customer_ref,
@@ -113,7 +107,7 @@ def as_row_kept_aside(row: RowKeptAside) -> dict[str, Any]:
     return {
         "delivery": row.delivery_id,
         "line_number": row.line_number,
-        "kind": _NAMES[row.delivery.kind],
+        "kind": row.delivery.described.name,
         "source": row.delivery.source_name,
         "reason": row.reason,
         "text": row.text,

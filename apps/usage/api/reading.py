@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import KeyScope, User
 from apps.core.described import KEYSET, described, filters_of
+from apps.core.filters import filtered
 from apps.core.keyset import Keyset
 from apps.core.moments import moment_json
 from apps.organisations.models import Customer
@@ -79,17 +80,13 @@ def _read_intervals(request: Request, described: KindOfFile) -> Response:
     filters = IntervalFilter(request.query_params, queryset=records, own=_own_customer(request))
     for other in {"agent_id", "contact_id"} - {described.actor_column}:
         del filters.filters[other]
-    if not filters.is_valid():
-        raise ValidationError(filters.errors)
-    return _respond(keyset, keyset.take(filters.qs), described)
+    return _respond(keyset, keyset.take(filtered(filters)), described)
 
 
 def _read_events(request: Request, described: KindOfFile) -> Response:
     keyset = Keyset(request, _BY_TIME)
     filters = EventFilter(request.query_params, queryset=Event.objects.all(), own=_own_customer(request))
-    if not filters.is_valid():
-        raise ValidationError(filters.errors)
-    return _respond(keyset, keyset.take(filters.qs), described)
+    return _respond(keyset, keyset.take(filtered(filters)), described)
 
 
 def _own_customer(request: Request) -> int | None:

@@ -95,7 +95,7 @@ sending = extend_schema(
     },
     responses={
         (200, "application/json"): USAGE_TAKEN,
-        **problems(400, 404, 408, 409, 413, 415, 422),
+        **problems(400, 404, 408, 409, 413, 415, 422, 503),
     },
 )
 

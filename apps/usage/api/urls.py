@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.usage.api.conflicts import ConflictListView
 from apps.usage.api.deliveries import DeliveryDetailView, DeliveryListView, KeptAsideListView
 from apps.usage.api.sources import SourceListView
 from apps.usage.api.views import UsageView
@@ -13,4 +14,5 @@ urlpatterns = [
     path("deliveries/<int:delivery_id>/", DeliveryDetailView.as_view(), name="delivery"),
     path("sources/", SourceListView.as_view(), name="sources"),
     path("kept-aside/", KeptAsideListView.as_view(), name="kept-aside"),
+    path("conflicts/", ConflictListView.as_view(), name="conflicts"),
 ]

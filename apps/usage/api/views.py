@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 
@@ -14,11 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
+from apps.accounts.api.access import sender_before_scope
 from apps.accounts.guards import usage_sender_only
 from apps.accounts.keys import KeyHolder
 from apps.accounts.limits import spend
@@ -34,7 +35,7 @@ from apps.usage.services.remembering import AnotherCall, Caller, recall, remembe
 _VISIBLE = re.compile(r"[!-~]{1,255}")
 
 
-class _ReadBefore(BaseParser):
+class ReadBefore(BaseParser):
     """The body was read before the tenant's transaction opened; there is nothing more to parse."""
 
     media_type = "*/*"
@@ -58,19 +59,18 @@ class UsageView(UsageReadView):
     """
 
     key_scope_to_write = KeyScope.USAGE_WRITE
-    parser_classes = (_ReadBefore,)
+    parser_classes = (ReadBefore,)
 
     @staticmethod
-    def before_scope(request: HttpRequest, kind: str) -> None:
+    def before_scope(request: HttpRequest, until_answered: ExitStack, kind: str) -> None:
         """Read the body; who may not send, or names no kind, is told so before."""
         if request.method != "POST":
             return
-        if isinstance(usage_sender_only(request.user), User):
-            asked: Any = request
-            SessionAuthentication().enforce_csrf(asked)
+        sender_before_scope(request)
         described_kind(kind)
         carrying: Any = request
-        carrying.sent = read_records(request)
+        carrying.sent = read_records(request, until_answered)
+        until_answered.callback(delattr, request, "sent")
 
     @sending
     def post(self, request: Request, kind: str) -> HttpResponse:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+import numpy as np
+
 from apps.usage.domain.faults import Fault
 
 LONGEST_TEXT = 2_000
@@ -37,6 +39,14 @@ class Block:
         """A row as its cells."""
         return {name: column[index] for name, column in self.columns.items()}
 
+    def parts(self) -> list[int]:
+        """Which of the rows of its line each row is, from 0."""
+        numbers = np.array(self.line_numbers, np.int64)
+        rows = np.arange(len(numbers))
+        begins = np.concatenate([[True], numbers[1:] != numbers[:-1]])[: len(numbers)]
+        found: list[int] = (rows - np.maximum.accumulate(np.where(begins, rows, 0))).tolist()
+        return found
+
     def part(self, since: int, upto: int) -> Block:
         """The rows from one index to before another."""
         return Block(
@@ -48,7 +58,10 @@ class Block:
 
 
 def gather(blocks: Iterable[Block], *, size: int, skip: int = 0) -> Iterator[Block]:
-    """The same rows in blocks of ``size``, or fewer where they are long, without the first ``skip``."""
+    """The same rows in blocks of ``size``, or fewer where they are long, without the first ``skip``.
+
+    The rows of one line stay together.
+    """
     waiting: list[Block] = []
     count = characters = 0
     for block in blocks:
@@ -56,12 +69,15 @@ def gather(blocks: Iterable[Block], *, size: int, skip: int = 0) -> Iterator[Blo
         skip -= passed
         since = passed
         while since < len(block):
-            part = block.part(since, since + size - count)
+            upto = since + size - count
+            while 0 < upto < len(block) and block.line_numbers[upto] == block.line_numbers[upto - 1]:
+                upto += 1
+            part = block.part(since, upto)
             waiting.append(part)
             since += len(part)
             count += len(part)
             characters += 0 if isinstance(part.texts, WrittenLater) else sum(map(len, part.texts))
-            if count == size or characters > MOST_TEXT:
+            if count >= size or characters > MOST_TEXT:
                 yield join(waiting)
                 waiting, count, characters = [], 0, 0
     if waiting:
@@ -116,7 +132,7 @@ class WrittenLater(Sequence[str]):
             return WrittenLater(self._records[index])
         try:
             return json.dumps(self._records[index], ensure_ascii=False)[:LONGEST_TEXT]
-        except (ValueError, RecursionError):
+        except (TypeError, ValueError, RecursionError):  # what could not be read is no value at all
             return "…"
 
 

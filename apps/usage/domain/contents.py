@@ -10,10 +10,16 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Protocol
 
+from apps.usage.domain.refusals import TellingError
+from apps.usage.domain.refusals import marked as _
+
 BLOCK = 1 << 20
 LONGEST_LINE = 10_000_000
 MOST_GROWTH = 200  # what is packed grows tenfold or twentyfold; two hundred is no file of usage
 _GROWS_UNSEEN = 100_000_000
+_ENCRYPTED = 1
+# How the library calls the damage helps nobody who sends a file.
+_DAMAGED = _("the packed file is damaged")
 
 _ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -32,8 +38,8 @@ _NO_TEXT = (
 )
 
 
-class UnreadableFileError(ValueError):
-    """The file as a whole is not one of its kind; ``str()`` says why."""
+class UnreadableFileError(TellingError):
+    """The file as a whole is not one of its kind."""
 
 
 class Bytes(Protocol):
@@ -58,18 +64,19 @@ class UnpackedLimit:
         """
         try:
             found = self._stream.read(size)
+        except EOFError:
+            raise UnreadableFileError(_("the packed file is cut off: its end is missing")) from None
         except (
             OSError,
-            EOFError,
             zlib.error,
             zipfile.BadZipFile,
             RuntimeError,
             NotImplementedError,
-        ) as error:
-            raise UnreadableFileError(f"the packed file is damaged: {error}") from None
+        ):
+            raise UnreadableFileError(_DAMAGED) from None
         self._left -= len(found)
         if self._left < 0:
-            raise UnreadableFileError(f"the packed file grows more than {MOST_GROWTH} times")
+            raise UnreadableFileError(_("the packed file grows more than 200 times"))
         return found
 
 
@@ -108,12 +115,16 @@ def unpack(raw: IO[bytes], size: int) -> Bytes:
             if not each.is_dir() and not each.filename.startswith("__MACOSX/")
         ]
         if len(names) != 1:
-            raise UnreadableFileError(f"the archive holds {len(names)} files: send one in each")
+            raise UnreadableFileError(
+                _("the archive holds %(count)s files: send one in each"), count=len(names)
+            )
+        if archive.getinfo(names[0]).flag_bits & _ENCRYPTED:
+            raise UnreadableFileError(_("the archive is protected by a password"))
         return UnpackedLimit(archive.open(names[0]), size)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:
-        if isinstance(error, UnreadableFileError):
-            raise
-        raise UnreadableFileError(f"the packed file is damaged: {error}") from None
+    except UnreadableFileError:
+        raise
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError):
+        raise UnreadableFileError(_DAMAGED) from None
 
 
 def read_text(stream: Bytes) -> Iterator[str]:
@@ -128,7 +139,7 @@ def read_text(stream: Bytes) -> Iterator[str]:
         if block.startswith(found):
             encoding, mark = name, found
     if not mark and (block.startswith(_NO_TEXT) or block[:4_096].count(b"\0") > 16):
-        raise UnreadableFileError("this is no text file")
+        raise UnreadableFileError(_("this is no text file"))
     errors = "surrogateescape" if encoding == "utf-8" else "replace"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     block = block[len(mark) :]

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from apps.usage.domain.blocks import Block
 from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.formats import Format
-from apps.usage.domain.numbers import whole_units
+from apps.usage.domain.numbers import decimal_of, whole_units
 from apps.usage.domain.translation import column_of
 
 
@@ -40,15 +40,15 @@ def read_control_totals(
                 continue
             cells = {ours: column[number] for ours, column in columns.items()}
             try:
-                yield line_number, _line(cells, format_)
+                yield line_number, _line(cells, format_, decimal_of(block, format_.decimal))
             except RejectedRowError as error:
                 yield line_number, error.fault
 
 
-def _line(cells: dict[str, str], format_: Format) -> ControlLine:
+def _line(cells: dict[str, str], format_: Format, decimal: str) -> ControlLine:
     label = cells.get("usage_type", "")
     used, committed, substituted, overage = (
-        whole_units(text, format_.decimal) if text else None
+        whole_units(text, decimal) if text else None
         for text in (cells.get(name, "") for name in ("used", "committed", "substituted", "overage"))
     )
     if used is None:

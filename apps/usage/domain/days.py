@@ -6,18 +6,15 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.core.domain.day_runs import DayRuns, Int64s
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.usage.domain.records import Content
 
 _MOMENT = timedelta(microseconds=1)
 DAY = 86_400_000_000
-_EPOCH = date(1970, 1, 1)
 
 _MOST_DAYS = 10_000_000
-
-Int64s = NDArray[np.int64]
 
 
 def days_changed(contents: Iterable[Content], *, longest_open: timedelta) -> list[Period]:
@@ -43,8 +40,8 @@ def days_changed(contents: Iterable[Content], *, longest_open: timedelta) -> lis
     return [Period(first, last) for first, last in runs]
 
 
-def days_changed_of(owners: Int64s, start: Int64s, end: Int64s) -> dict[int, list[Period]]:
-    """The same for records of several owners, as columns of microseconds since 1970; shapes ``(n,)``. By owner."""
+def days_changed_of(owners: Int64s, start: Int64s, end: Int64s) -> DayRuns:
+    """The same for records of several owners, as columns of microseconds since 1970; shapes ``(n,)``."""
     first = start // DAY
     last = np.where(end > start, end - 1, start) // DAY + 1
     order = np.argsort(owners * _MOST_DAYS + first, kind="stable")
@@ -55,18 +52,10 @@ def days_changed_of(owners: Int64s, start: Int64s, end: Int64s) -> dict[int, lis
     begins = np.concatenate([[True], first[1:] + apart[1:] > reach[:-1] + 1])
     starts = np.flatnonzero(begins)
     ends = np.concatenate([starts[1:], [len(first)]]) - 1
-    runs: dict[int, list[Period]] = {}
-    for owner, day, until in zip(
-        owners[starts].tolist(), first[starts].tolist(), (reach - apart)[ends].tolist(), strict=True
-    ):
-        runs.setdefault(owner, []).append(Period(_EPOCH + timedelta(day), _EPOCH + timedelta(until)))
-    return runs
+    return DayRuns(owners[starts], first[starts], (reach - apart)[ends])
 
 
-def single_days(owners: Int64s, days: Int64s) -> dict[int, list[Period]]:
-    """Days, counted since 1970, by their owner."""
-    found: dict[int, list[Period]] = {}
-    for owner, number in zip(owners.tolist(), days.tolist(), strict=True):
-        day = _EPOCH + timedelta(number)
-        found.setdefault(owner, []).append(Period(day, day))
-    return found
+def single_days(owners: Int64s, start: Int64s) -> DayRuns:
+    """The days on which records of several owners start, each once."""
+    owners, days = np.unique(np.stack([owners, start // DAY]), axis=1)
+    return DayRuns(owners, days, days)

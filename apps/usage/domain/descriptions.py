@@ -11,13 +11,16 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from apps.usage.domain.formats import CONTROL_TOTALS, OWN_NAME, Cell, Format, FormatError, Pair, Span, listed
+from apps.usage.domain.formats import CONTROL_TOTALS, OWN_NAME, Cell, Format, FormatError, Pair, Span
 from apps.usage.domain.records import KINDS_OF_FILE, Kind
+from apps.usage.domain.refusals import marked as _
 
 CONTROL_COLUMNS = ("day", "used", "usage_type", "committed", "substituted", "overage")
 LONGEST_DESCRIPTION = 20_000
+MOST_DOTS = 100  # of a line: names in names take the reader the square of their depth
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}[a-z0-9]", re.ASCII)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 def parse_format(text: str, *, is_built_in: bool = False) -> Format:
@@ -27,11 +30,13 @@ def parse_format(text: str, *, is_built_in: bool = False) -> Format:
         FormatError: it is none, or says something that cannot be.
     """
     if len(text) > LONGEST_DESCRIPTION:
-        raise FormatError(f"a description has at most {LONGEST_DESCRIPTION} characters")
+        raise FormatError(_("a description has at most %(most)s characters"), most=LONGEST_DESCRIPTION)
+    if max((line.count(".") for line in text.splitlines()), default=0) > MOST_DOTS:
+        raise FormatError(_("a line of a description has at most %(most)s dots"), most=MOST_DOTS)
     try:
         said = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"this is no TOML: {str(error).splitlines()[0]}") from None
+        raise _no_toml(str(error)) from None
     reader = _Reader(said)
     kind = reader.text("kind")
     pair = reader.part("pair")
@@ -62,42 +67,57 @@ def parse_format(text: str, *, is_built_in: bool = False) -> Format:
     return found
 
 
+def _no_toml(said: str) -> FormatError:
+    """What a text is that cannot be parsed. Of the parser's words only the place is kept."""
+    place = _PLACE.search(said)
+    if place is None:
+        return FormatError(_("this is no TOML: it ends before it is complete, or says something twice"))
+    return FormatError(
+        _("this is no TOML: see line %(line)s, column %(column)s"), line=place[1], column=place[2]
+    )
+
+
 def _check(found: Format) -> None:
     """What the parts of a description say about each other."""
     if not _NAME.fullmatch(found.name) or found.name in (OWN_NAME, "new"):
-        raise FormatError("name: 2 to 64 small letters, digits and hyphens, and neither portal nor new")
+        raise FormatError(_("name: 2 to 64 small letters, digits and hyphens, and neither portal nor new"))
     if found.kind not in (*KINDS_OF_FILE, CONTROL_TOTALS):
-        raise FormatError(f"kind: one of {', '.join((*KINDS_OF_FILE, CONTROL_TOTALS))}")
+        raise FormatError(_("kind: one of %(choices)s"), choices=", ".join((*KINDS_OF_FILE, CONTROL_TOTALS)))
     if not found.recognise:
-        raise FormatError("recognise: at least one column that only such files have")
+        raise FormatError(_("recognise: at least one column that only such files have"))
     if found.decimal not in ("", ".", ","):
-        raise FormatError('decimal: "." or ","')
+        raise FormatError(_('decimal: "." or ","'))
     known = CONTROL_COLUMNS if found.is_control else (*found.described.columns, "customer")
     needed = {"day", "used"} if found.is_control else {*known} - {"customer", "ended_at"}
     derived = _derived(found)
     for ours in (*found.columns, *found.values):
         if ours not in known:
-            raise FormatError(f"columns: {found.kind} has no {ours}; it has {', '.join(known)}")
+            raise FormatError(
+                _("columns: %(file)s has no %(column)s; it has %(columns)s"),
+                file=found.kind,
+                column=ours,
+                columns=", ".join(known),
+            )
     missing = sorted(needed - {*found.columns} - derived)
     if missing:
-        raise FormatError(f"columns: {listed(missing)} must be said")
+        raise FormatError(_("columns: still to be said: %(columns)s"), columns=missing)
     twice = sorted(derived & {*found.columns})
     if twice:
-        raise FormatError(f"columns: {listed(twice)} comes from another part of the description")
+        raise FormatError(_("columns: said in another part of the description: %(columns)s"), columns=twice)
     interval = not found.is_control and found.described.kind is not Kind.DIGITAL_USAGE
     if (found.pair or found.open_while) and not interval:
-        raise FormatError("pair and open_while are for what has a start and an end")
+        raise FormatError(_("pair and open_while are for what has a start and an end"))
     if (found.span or found.channels) and found.kind != "digital-usage":
-        raise FormatError("span and channels are for digital-usage")
+        raise FormatError(_("span and channels are for digital-usage"))
     if found.from_licence_list and found.kind != "agent-sessions":
-        raise FormatError("licence_list is for agent-sessions")
+        raise FormatError(_("licence_list is for agent-sessions"))
     if found.pair and found.unfold:
-        raise FormatError("pair and unfold cannot be said together")
+        raise FormatError(_("pair and unfold cannot be said together"))
     if found.pair and (not found.pair.opens or not found.pair.closes):
-        raise FormatError("pair: opens and closes name at least one event each")
+        raise FormatError(_("pair: opens and closes name at least one event each"))
     if bool(found.channels) != bool(found.identity):
         raise FormatError(
-            "channels and identity are said together: a row becomes one record for each channel"
+            _("channels and identity are said together: a row becomes one record for each channel")
         )
 
 
@@ -125,7 +145,7 @@ class _Reader:
     def text(self, name: str, default: str | None = None) -> str:
         value = self._said.pop(name, default)
         if not isinstance(value, str) or (default is None and not value.strip()):
-            raise FormatError(f"{self._path}{name}: a text")
+            raise FormatError(_("%(key)s: a text"), key=f"{self._path}{name}")
         return value.strip()
 
     def texts(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -134,13 +154,13 @@ class _Reader:
     def flag(self, name: str) -> bool:
         value = self._said.pop(name, False)
         if not isinstance(value, bool):
-            raise FormatError(f"{self._path}{name}: true or false")
+            raise FormatError(_("%(key)s: true or false"), key=f"{self._path}{name}")
         return value
 
     def table(self, name: str) -> Mapping[str, Any]:
         value = self._said.pop(name, _NOTHING)
         if not isinstance(value, Mapping):
-            raise FormatError(f"{self._path}{name}: a table")
+            raise FormatError(_("%(key)s: a table"), key=f"{self._path}{name}")
         return value
 
     def part(self, name: str) -> _Reader | None:
@@ -148,7 +168,7 @@ class _Reader:
 
     def nothing_else(self) -> None:
         if self._said:
-            raise FormatError(f"{self._path}{next(iter(self._said))} is not known")
+            raise FormatError(_("%(key)s is not known"), key=f"{self._path}{next(iter(self._said))}")
 
 
 def _pair(reader: _Reader) -> Pair:
@@ -163,18 +183,20 @@ def _cell(ours: str, value: Any) -> Cell:
         return Cell((), value["constant"])
     if isinstance(value, list):
         return Cell(_list(f"columns.{ours}", value))
-    raise FormatError(f"columns.{ours}: the name of a column, a list of them, or {{ constant = … }}")
+    raise FormatError(
+        _("%(key)s: the name of a column, a list of them, or { constant = … }"), key=f"columns.{ours}"
+    )
 
 
 def _list(path: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each for each in value):
-        raise FormatError(f"{path}: a list of texts")
+        raise FormatError(_("%(key)s: a list of texts"), key=path)
     return tuple(value)
 
 
 def _texts(path: str, table: Any) -> dict[str, str]:
     if not isinstance(table, Mapping) or not all(isinstance(each, str) for each in table.values()):
-        raise FormatError(f"{path}: a table of texts")
+        raise FormatError(_("%(key)s: a table of texts"), key=path)
     return dict(table)
 
 

@@ -21,6 +21,7 @@ from apps.usage.domain.contents import (
 )
 from apps.usage.domain.documents import NOTHING, Lines, Records, parse_json, records_in
 from apps.usage.domain.faults import Fault
+from apps.usage.domain.refusals import marked as _
 from apps.usage.domain.workbooks import Workbook
 
 LONGEST_HEADER = 100_000
@@ -63,7 +64,7 @@ def open_usage_file(raw: IO[bytes], size: int) -> OpenedFile:
         if (beginning and not beginning.isspace()) or len(beginning) > MOST_BLANKS:
             break
     if not beginning.strip():
-        raise UnreadableFileError("the file is empty")
+        raise UnreadableFileError(_("the file is empty"))
     beginning = beginning.removeprefix("\ufeff")
     started = beginning.lstrip()
     before = _lines_of(beginning[: len(beginning) - len(started)])
@@ -113,13 +114,13 @@ class _Csv:
         self._source = _Source(lines)
         first = self._source.peek()
         if len(first) > LONGEST_HEADER:
-            raise UnreadableFileError("the header is too long")
+            raise UnreadableFileError(_("the header is too long"))
         self._delimiter = max(DELIMITERS, key=first.count)
         self._source.read = 0
         try:
             header = next(csv.reader(self._source.one_by_one(), delimiter=self._delimiter, strict=True))
-        except csv.Error as error:
-            raise UnreadableFileError(f"the header cannot be read: {error}") from None
+        except csv.Error:
+            raise UnreadableFileError(_("the header cannot be read: its quotes do not match")) from None
         self.names = tuple(name.strip() for name in header)
         self._places = {name: place for place, name in reversed(list(enumerate(self.names)))}
         self._line_number = line_number + self._source.read
@@ -128,7 +129,7 @@ class _Csv:
         """All rows; those with more or fewer cells than the header are none."""
         number = self._line_number
         while lines := self._source.block():
-            if lines.count("\n") > MOST_BLANK_LINES and '"' not in "".join(lines):
+            if sum(map(str.isspace, lines)) > MOST_BLANK_LINES and '"' not in "".join(lines):
                 filled = [(at, line) for at, line in enumerate(lines, number) if _is_filled(line)]
                 number += len(lines)
                 if filled:

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from apps.usage.domain.records import KINDS_OF_FILE, KindOfFile
+from apps.usage.domain.refusals import TellingError
+from apps.usage.domain.refusals import marked as _
 
 CONTROL_TOTALS = "control-totals"
 OWN_NAME = "portal"
 
 
-class FormatError(ValueError):
-    """A description that cannot be used, or a file that no description fits; ``str()`` is one line that says why."""
+class FormatError(TellingError):
+    """A description that cannot be used, or a file that no description fits."""
 
 
 class UnknownFormatError(FormatError):
@@ -106,7 +108,7 @@ def choose(names: Iterable[str], formats: Sequence[Format], *, kind: str = "", n
 
     Of a named format it is only held that the columns are there. Else the portal's own columns come first where the
     kind was said, then the formats that ask for most of the columns, a partner's own description before a shipped
-    one, and last the portal's own columns of the one kind that has them.
+    one, and last the portal's own columns of the one kind that they fit: never a guess among several.
 
     Raises:
         FormatError: none fits, several fit alike, another kind was said, or the file has control totals.
@@ -115,26 +117,37 @@ def choose(names: Iterable[str], formats: Sequence[Format], *, kind: str = "", n
     if name and name != OWN_NAME:
         chosen = next((each for each in formats if each.name == name), None)
         if chosen is None:
-            raise FormatError(f"there is no format {name}")
+            raise FormatError(_("there is no format %(name)s"), name=name)
         missing = [column for column in chosen.recognise if column not in present]
         if missing:
-            raise FormatError(f"the file lacks {listed(missing)}, which a file of {chosen.title} has")
-    elif name or (kind and present.issuperset(own_format(kind).recognise)):
-        if not kind:
-            raise FormatError("the kind of usage must be said for a file with the portal's own columns")
+            raise FormatError(
+                _("the file lacks %(columns)s, which a file of the format %(title)s has"),
+                columns=missing,
+                title=chosen.title,
+            )
+    elif kind and (name or present.issuperset(own_format(kind).recognise)):
         chosen = own_format(kind)
     else:
-        found = recognise(present, formats) or (None if kind else _own_recognised(present))
+        found = None if name else recognise(present, formats)
+        found = found or (None if kind else _own_recognised(present))
         if found is None:
-            raise UnknownFormatError(_unknown(present, kind))
+            raise _unknown(present, kind)
         chosen = found
     if chosen.is_control:
         raise FormatError(
-            f"{chosen.title} are control totals, no usage: they are compared with the portal's figures under"
-            " Control totals"
+            _(
+                "%(title)s: these are control totals, no usage. They are compared with the portal's figures under"
+                " Control totals"
+            ),
+            title=chosen.title,
         )
     if kind and chosen.kind != kind:
-        raise FormatError(f"this is a file of {chosen.title}, which holds {chosen.kind}, not {kind}")
+        raise FormatError(
+            _("this is a file of the format %(title)s, which holds %(kinds)s, not %(kind)s"),
+            title=chosen.title,
+            kinds=chosen.kind,
+            kind=kind,
+        )
     return chosen
 
 
@@ -149,32 +162,31 @@ def recognise(names: Iterable[str], formats: Sequence[Format]) -> Format | None:
     best = max(((len(each.recognise), not each.is_built_in) for each in fitting), default=None)
     found = [each for each in fitting if (len(each.recognise), not each.is_built_in) == best]
     if len(found) > 1:
-        raise FormatError(f"the file fits {listed(sorted(each.name for each in found))}: say which it is")
+        raise FormatError(
+            _("the file fits the formats %(names)s: say which it is"),
+            names=sorted(each.name for each in found),
+        )
     return found[0] if found else None
 
 
 def _own_recognised(present: frozenset[str]) -> Format | None:
     """The portal's own columns where they are those of one kind alone.
 
+    A licence tells no kind: it is easily forgotten, and a file of WFO sessions may have one that nobody asks for.
+
     Raises:
-        FormatError: several kinds have the same columns.
+        FormatError: they fit several kinds.
     """
-    fitting = [own_format(kind) for kind in KINDS_OF_FILE]
-    fitting = [each for each in fitting if present.issuperset(each.recognise)]
+    fitting = [
+        kind for kind, each in KINDS_OF_FILE.items() if present.issuperset({*each.columns} - {"licence"})
+    ]
     if len(fitting) > 1:
-        raise FormatError(
-            f"these columns are those of {listed([each.kind for each in fitting])}: say what they hold"
-        )
-    return fitting[0] if fitting else None
+        raise FormatError(_("these columns fit %(kinds)s: say which of them the file holds"), kinds=fitting)
+    return own_format(fitting[0]) if fitting else None
 
 
-def _unknown(present: frozenset[str], kind: str) -> str:
+def _unknown(present: frozenset[str], kind: str) -> UnknownFormatError:
     if not kind:
-        return "no format has these columns"
+        return UnknownFormatError(_("no format has these columns"))
     missing = [column for column in KINDS_OF_FILE[kind].columns if column not in present]
-    return f"the header lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return UnknownFormatError(_("the header lacks %(columns)s"), columns=missing)

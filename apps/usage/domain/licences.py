@@ -11,6 +11,8 @@ from operator import itemgetter
 
 from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.records import LONGEST_VALUE
+from apps.usage.domain.refusals import TellingError
+from apps.usage.domain.refusals import marked as _
 
 # First days in order, each with whether the licence is premium from then on.
 LicenceHistory = Sequence[tuple[date, bool]]
@@ -28,8 +30,8 @@ def licence_on(day: date, history: LicenceHistory) -> bool:
     return history[place - 1][1]
 
 
-class LicenceListError(ValueError):
-    """A licence list that cannot be taken; ``str()`` is one line that says where and why."""
+class LicenceListError(TellingError):
+    """A licence list that cannot be taken; the line says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +61,29 @@ def read_licence_list(text: str) -> list[LicenceRow]:
         names = [name.strip() for name in next(reader, [])]
         missing = [name for name in ("agent_id", "licence", "from") if name not in names]
         if missing:
-            raise LicenceListError(
-                f"the header lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
-            )
+            raise LicenceListError(_("the header lacks %(columns)s"), columns=missing)
         return [_licence_row(reader.line_num, names, values) for values in reader if any(values)]
-    except csv.Error as error:
-        raise LicenceListError(f"line {reader.line_num}: {error}") from None
+    except csv.Error:
+        raise LicenceListError(_("line %(line)s cannot be read"), line=reader.line_num) from None
 
 
 def _licence_row(line_number: int, names: Sequence[str], values: Sequence[str]) -> LicenceRow:
     if len(values) != len(names):
-        raise LicenceListError(f"line {line_number}: not as many values as columns")
+        raise LicenceListError(_("line %(line)s: not as many values as columns"), line=line_number)
     cells = {name: value.strip() for name, value in zip(names, values, strict=True)}
     agent, licence = cells["agent_id"], cells["licence"].casefold()
     if not agent or len(agent) > LONGEST_VALUE or "\x00" in "".join(values):
-        raise LicenceListError(f"line {line_number}: an agent has 1 to {LONGEST_VALUE} characters")
+        raise LicenceListError(
+            _("line %(line)s: an agent has 1 to %(most)s characters"), line=line_number, most=LONGEST_VALUE
+        )
     if licence not in ("premium", "standard"):
-        raise LicenceListError(f"line {line_number}: the licence is premium or standard")
+        raise LicenceListError(_("line %(line)s: the licence is premium or standard"), line=line_number)
     try:
         first_day = date.fromisoformat(cells["from"])
     except ValueError:
         raise LicenceListError(
-            f"line {line_number}: '{cells['from'][:40]}' is not a day like 2024-06-09"
+            _("line %(line)s: '%(text)s' is not a day like 2024-06-09"),
+            line=line_number,
+            text=cells["from"][:40],
         ) from None
     return LicenceRow(line_number, cells.get("customer", ""), agent, first_day, licence == "premium")

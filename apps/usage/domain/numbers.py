@@ -1,14 +1,27 @@
-"""Whole units as other people write them: ``1,234``, ``1.234,00``, ``1 234``."""
+"""Whole units as other people write them: ``1,234``, ``1.234,00``, ``1 234``. What can be read in two ways is not."""
 
 from __future__ import annotations
 
 import re
 
+from apps.usage.domain.blocks import Block
 from apps.usage.domain.faults import Fault, RejectedRowError
 
 _SPACES = re.compile(r"(?<=\d)[ \u00a0\u2009\u202f'’](?=\d{3}(?:\D|$))")
 _SIGNS = re.compile(r"[.,]")
-_GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+", re.ASCII)
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+", re.ASCII)
+
+
+class TypedBlock(Block):
+    """Rows of a file that knows numbers (JSON, XLSX): these have a dot before fractions, however its texts are written.
+
+    Which of its cells were numbers is no longer told, so what a description says of the sign is no answer for them.
+    """
+
+
+def decimal_of(block: Block, said: str) -> str:
+    """The sign before fractions of a block's rows, where the description has ``said`` one; empty: nobody knows."""
+    return "" if isinstance(block, TypedBlock) else said
 
 
 def whole_units(text: str, decimal: str = "") -> str:

@@ -12,6 +12,7 @@ from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.moments import parse_moment
 
 __all__ = [
+    "DESCRIBED",
     "KINDS_OF_FILE",
     "KINDS_OF_INTERVAL",
     "Content",
@@ -77,6 +78,7 @@ KINDS_OF_FILE = {
         KindOfFile("digital-usage", Kind.DIGITAL_USAGE, ("record_id", "sku", "quantity", "occurred_at")),
     )
 }
+DESCRIBED: dict[int, KindOfFile] = {described.kind: described for described in KINDS_OF_FILE.values()}
 
 
 @dataclass(frozen=True, slots=True)

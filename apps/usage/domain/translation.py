@@ -16,8 +16,8 @@ from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.formats import Cell, Format, Span
 from apps.usage.domain.licences import LicenceHistory, licence_on
 from apps.usage.domain.moments import parse_moment
-from apps.usage.domain.numbers import whole_units
-from apps.usage.domain.pairing import OpenSession, pair_events
+from apps.usage.domain.numbers import decimal_of, whole_units
+from apps.usage.domain.pairing import pair_events
 from apps.usage.domain.records import KINDS_OF_FILE, LONGEST_VALUE
 
 
@@ -26,16 +26,13 @@ class Context:
     """What translating needs to know besides the file.
 
     ``zone`` is that of times that say none. ``customers`` are the keys of customers by what stands in the column
-    ``customer`` ("" where nothing does), ``licences`` by the same the histories of their agents, ``open_sessions`` by
-    the same and the agent the sessions that are stored without an end. ``decimal`` is the sign before fractions, where
-    the file tells it. ``left_out`` is counted up: rows that the format does not ask for.
+    ``customer`` ("" where nothing does), ``licences`` by the same the histories of their agents. ``left_out`` is
+    counted up: rows that the format does not ask for.
     """
 
     zone: ZoneInfo | None = None
     customers: Mapping[str, int] = field(default_factory=dict)
     licences: Mapping[str, Mapping[str, LicenceHistory]] = field(default_factory=dict)
-    open_sessions: Mapping[tuple[str, str], OpenSession] = field(default_factory=dict)
-    decimal: str = ""
     left_out: int = 0
 
 
@@ -48,7 +45,7 @@ def translate(blocks: Iterator[Block], format_: Format, context: Context) -> Ite
     if format_.is_own:
         return blocks
     if format_.pair:
-        paired = pair_events(blocks, format_, context.open_sessions, zone=context.zone)
+        paired = pair_events(blocks, format_, zone=context.zone)
         return (_finish(block, format_, context) for block in _counting(paired, context))
     return (_translated(block, format_, context) for block in blocks)
 
@@ -60,6 +57,7 @@ def _counting(paired: Iterator[tuple[Block, int]], context: Context) -> Iterator
 
 
 def _translated(block: Block, format_: Format, context: Context) -> Block:
+    decimal = decimal_of(block, format_.decimal)
     if format_.unfold:
         block = _unfolded(block, format_)
     block = _kept(block, format_, context)
@@ -69,9 +67,9 @@ def _translated(block: Block, format_: Format, context: Context) -> Block:
     if format_.span:
         columns["occurred_at"], block = _last_days(block, format_.span)
     if format_.channels:
-        return _finish(_by_channel(block, columns, format_, context), format_, context)
+        return _finish(_by_channel(block, columns, format_, context, decimal), format_, context)
     if "quantity" in columns:
-        columns["quantity"], block = _units(block, columns["quantity"], format_.decimal or context.decimal)
+        columns["quantity"], block = _units(block, columns["quantity"], decimal)
     for name, meaning in format_.open_while.items():
         ended = columns.get("ended_at", [""] * len(block))
         open_ = [value.casefold() in meaning for value in theirs(block, name)]
@@ -237,9 +235,10 @@ def _last_day(first: str, last: str) -> str:
     return f"{day.isoformat()}T00:00:00Z"
 
 
-def _by_channel(block: Block, columns: dict[str, Sequence[str]], format_: Format, context: Context) -> Block:
+def _by_channel(
+    block: Block, columns: dict[str, Sequence[str]], format_: Format, context: Context, decimal: str
+) -> Block:
     """A record for each channel of which a row has units; its id is what the row is known by, and the channel."""
-    decimal = format_.decimal or context.decimal
     identities = [
         " | ".join(parts) for parts in zip(*(theirs(block, name) for name in format_.identity), strict=True)
     ]

@@ -13,6 +13,8 @@ from openpyxl import load_workbook
 
 from apps.usage.domain.blocks import LONGEST_CELL, LONGEST_TEXT, Block, bar_forbidden
 from apps.usage.domain.contents import BLOCK, UnreadableFileError
+from apps.usage.domain.numbers import TypedBlock
+from apps.usage.domain.refusals import marked as _
 
 ROWS_A_BLOCK = 5_000
 MOST_UNPACKED = 1_000_000_000
@@ -26,6 +28,8 @@ _SHARED_TEXT = "xl/sharedStrings.xml"
 _LONGEST_WITHOUT_A_ROW = 5_000_000
 _ROW = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]")
 _LONGEST_MARK = 100
+_QUOTED = re.compile(r'[",\r\n]')
+_DAMAGED = _("the workbook cannot be read: it is damaged")
 
 
 class Workbook:
@@ -49,9 +53,9 @@ class Workbook:
         except UnreadableFileError:
             raise
         except Exception as error:  # the library raises whatever the parts of a broken file lead it to
-            raise UnreadableFileError(f"the workbook cannot be read: {type(error).__name__}") from error
+            raise UnreadableFileError(_DAMAGED) from error
         if not header:
-            raise UnreadableFileError("the file is empty")
+            raise UnreadableFileError(_("the file is empty"))
         self.names = tuple(_text(cell) for cell in header)
 
     def rows(self, wanted: Sequence[str]) -> Iterator[Block]:
@@ -65,11 +69,11 @@ class Workbook:
             try:
                 read = list(islice(self._rows, ROWS_A_BLOCK))
             except Exception as error:  # as above
-                raise UnreadableFileError(f"the workbook cannot be read: {type(error).__name__}") from error
+                raise UnreadableFileError(_DAMAGED) from error
             if not read:
                 return
             if read[-1][0] > MOST_ROWS:
-                raise UnreadableFileError("the sheet has more rows than a workbook can have")
+                raise UnreadableFileError(_("the sheet has more rows than a workbook can have"))
             rows = [
                 (number, [_text(cell)[:LONGEST_CELL] for cell in row])
                 for number, row in read
@@ -77,9 +81,9 @@ class Workbook:
             ]
             rows = [(number, row) for number, row in rows if any(row)]
             yield bar_forbidden(
-                Block(
+                TypedBlock(
                     [number for number, _row in rows],
-                    [",".join(row).rstrip(",")[:LONGEST_TEXT] for _number, row in rows],
+                    [_written(row)[:LONGEST_TEXT] for _number, row in rows],
                     {
                         name: [
                             row[places[name]] if name in places and places[name] < len(row) else ""
@@ -89,6 +93,12 @@ class Workbook:
                     },
                 )
             )
+
+
+def _written(row: Sequence[str]) -> str:
+    """A row as CSV would have it."""
+    cells = (cell.replace('"', '""') if _QUOTED.search(cell) else cell for cell in row)
+    return ",".join(f'"{cell}"' if _QUOTED.search(cell) else cell for cell in cells).rstrip(",")
 
 
 def _refuse_too_large(archive: zipfile.ZipFile, *, packed: int) -> None:
@@ -108,7 +118,7 @@ def _refuse_too_large(archive: zipfile.ZipFile, *, packed: int) -> None:
             if size > _LONGEST_WITHOUT_A_ROW and name != _SHARED_TEXT
         )
     ):
-        raise UnreadableFileError("the workbook is too large: save it as CSV")
+        raise UnreadableFileError(_("the workbook is too large: save it as CSV"))
 
 
 def _is_too_long_without_a_row(archive: zipfile.ZipFile, name: str) -> bool:

@@ -9,14 +9,8 @@ from apps.usage.services.conflicts import (
     decide_conflicts,
 )
 from apps.usage.services.deliveries import read_delivery, receive_file
-from apps.usage.services.importing import (
-    DEFAULT_SOURCE,
-    Taken,
-    UsageImported,
-    UsageRefused,
-    import_usage,
-    take_records,
-)
+from apps.usage.services.importing import Taken, UsageImported, import_usage, take_records
+from apps.usage.services.opening import DEFAULT_SOURCE, UsageRefused
 
 __all__ = [
     "DEFAULT_SOURCE",

@@ -21,11 +21,9 @@ from apps.usage.domain.mending import (
     with_licence,
     with_zones,
 )
-from apps.usage.domain.records import KINDS_OF_FILE, Kind, KindOfFile, parse_record
+from apps.usage.domain.records import Kind, KindOfFile, parse_record
 from apps.usage.models import AgentLicence, CustomerAlias, RowKeptAside, Source
-from apps.usage.services.importing import digital_skus
-
-_DESCRIBED = {described.kind: described for described in KINDS_OF_FILE.values()}
+from apps.usage.services.opening import digital_skus
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def check(rows: Sequence[RowKeptAside], correction: Correction, *, now: datetime
     good: list[tuple[RowKeptAside, dict[str, str]]] = []
     bad: list[tuple[RowKeptAside, dict[str, str] | None, Fault]] = []
     for row in rows:
-        described = _DESCRIBED[Kind(row.delivery.kind)]
+        described = row.delivery.described
         try:
             cells = world.cells_of(row, described)
             zone = world.zone_of(row, cells)

@@ -19,7 +19,7 @@ from apps.subscriptions.services import lock_customer, lock_customers
 from apps.usage.conflict_sides import get_stored, list_closed_cycles_touched
 from apps.usage.domain.records import Content, Kind
 from apps.usage.models import Conflict, Event, Interval
-from apps.usage.services.marking import mark_days
+from apps.usage.services.marking import mark_contents
 
 
 class AlreadyDecided(Refusal):
@@ -126,8 +126,9 @@ def _replace_stored(conflict: Conflict, decision: dict[str, Any]) -> None:
         **_columns(replaced),
         defaults={"partner_id": conflict.partner_id, "took_arriving": False, **decision},
     )
-    mark_days(
-        [(conflict.customer, replaced), (conflict.customer, conflict.content)],
+    mark_contents(
+        customer=conflict.customer,
+        contents=[replaced, conflict.content],
         kind=Kind(conflict.kind),
         cause=StaleCause.REPLACED,
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import shutil
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,19 +22,26 @@ from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.selectors import get_customer
 from apps.usage.domain.contents import UnreadableFileError
 from apps.usage.domain.formats import OWN_NAME
-from apps.usage.models import Channel, Delivery, DeliveryState
-from apps.usage.services.importing import (
+from apps.usage.domain.records import Outcome
+from apps.usage.models import Channel, Delivery, DeliveryState, FormatDescription
+from apps.usage.services.importing import LEASE, read_on
+from apps.usage.services.opening import (
     DEFAULT_SOURCE,
-    LEASE,
+    UsageRefused,
     check_source,
     open_file,
     own_partner,
-    read_on,
     recognise_file,
 )
 from apps.usage.services.settling import storable
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 FOLDER = "deliveries"
+# After its time is over a worker waits so long for the block that is being read. Below the time limit of tasks.
+SECONDS_FOR_A_BLOCK = 30.0
+_RECEIVING_LOCK = 2  # customers have the first
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -68,6 +77,7 @@ def receive_file(
     stored_as = f"{FOLDER}/{sender.partner or 'provider'}/{sha256}-{os.urandom(4).hex()}"
     target = Path(settings.MEDIA_ROOT) / stored_as
     with scope(sender):
+        _take_turns(sender)
         delivery, is_new = Delivery.objects.get_or_create(
             partner=own_partner(sender),
             customer_ref=customer_ref,
@@ -97,6 +107,14 @@ def receive_file(
     return delivery
 
 
+def _take_turns(sender: Scope) -> None:
+    """Until the transaction ends nobody else receives files of the organisation: two who send the same ones at once, in
+    another order each, would wait for each other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_RECEIVING_LOCK, sender.partner or 0])
+
+
 def _lacks_its_file(delivery: Delivery) -> bool:
     """It is still to be read, or failed, and there is nothing to read it from."""
     if delivery.state == DeliveryState.DONE:
@@ -113,7 +131,8 @@ def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:
     """A worker's part: read on for so long. True when nothing is left to do for this worker.
 
     It takes the lease, which each block renews; while another worker has it there is nothing to do. Progress is in the
-    delivery after each block. A file that cannot be read fails with one line that says why.
+    delivery after each block. A file that cannot be read fails with one line that says why. One whose description was
+    changed when a part of it was read is read from its beginning: other rows may have become of it.
     """
     until = time.monotonic() + seconds
     with scope(PROVIDER):
@@ -122,6 +141,8 @@ def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:
             return True
         if delivery.leased_until is not None and delivery.leased_until > now:
             return True
+        if delivery.rows and _is_described_anew(delivery):
+            _begin_again(delivery)
         delivery.state = DeliveryState.READING
         delivery.started_at = delivery.started_at or now
         delivery.leased_until = timezone.now() + LEASE
@@ -144,6 +165,22 @@ def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:
     return is_over
 
 
+def _is_described_anew(delivery: Delivery) -> bool:
+    """Whether the description of the file's format is another than that by which reading it began."""
+    return FormatDescription.objects.filter(
+        partner=delivery.partner_id, name=delivery.format_name, changed_at__gt=delivery.started_at
+    ).exists()
+
+
+def _begin_again(delivery: Delivery) -> None:
+    """As if nothing was read: what is stored counts as a duplicate, rows kept aside are judged anew."""
+    delivery.rows_kept_aside.filter(settled_at=None).delete()
+    delivery.started_at = None
+    for name in ("rows", "bytes_read", *(outcome.value for outcome in Outcome)):
+        setattr(delivery, name, 0)
+    delivery.save()
+
+
 def _read_for(delivery: Delivery, until: float, now: datetime) -> bool:
     """Whether the file was read to its end."""
     sender = PROVIDER if delivery.partner_id is None else Scope(Role.PARTNER, delivery.partner_id)
@@ -155,7 +192,7 @@ def _read_for(delivery: Delivery, until: float, now: datetime) -> bool:
         stopped = time.monotonic() > until
         return not stopped
 
-    with path.open("rb") as raw:
+    with _opened(path, until + SECONDS_FOR_A_BLOCK) as raw:
         with scope(sender):
             opened = open_file(
                 raw,
@@ -169,6 +206,36 @@ def _read_for(delivery: Delivery, until: float, now: datetime) -> bool:
             )
         read_on(delivery, opened, raw, sender=sender, may_go_on=may_go_on)
     return not stopped
+
+
+def _opened(path: Path, until: float) -> IO[bytes]:
+    """The file of a delivery, that can be read until then.
+
+    Raises:
+        UsageRefused: somebody has removed it.
+    """
+    try:
+        return io.BufferedReader(_ReadInTime(path, until))
+    except FileNotFoundError:
+        raise UsageRefused(_("The file is no longer kept. Send it again.")) from None
+
+
+class _ReadInTime(io.FileIO):
+    """A file that makes no rows for minutes is given up: each worker after this one would begin with it anew."""
+
+    def __init__(self, path: Path, until: float) -> None:
+        super().__init__(path)
+        self._until = until
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        """As of any file.
+
+        Raises:
+            UnreadableFileError: it is too late.
+        """
+        if time.monotonic() > self._until:
+            raise UnreadableFileError(_("reading it takes too long: send it in parts"))
+        return super().readinto(buffer)
 
 
 def _fail(delivery: Delivery, why: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -13,6 +13,7 @@ from apps.usage.domain.descriptions import parse_format
 from apps.usage.domain.formats import Format, FormatError
 from apps.usage.formats import own_descriptions, shipped_texts
 from apps.usage.models import FormatDescription
+from apps.usage.reasons import in_words
 
 
 class FormatRefused(Refusal):
@@ -30,7 +31,7 @@ def checked_format(*, text: str, replaces: FormatDescription | None = None) -> F
     try:
         format_ = parse_format(text)
     except FormatError as error:
-        raise FormatRefused(str(error)) from None
+        raise FormatRefused(in_words(error)) from None
     if format_.name in shipped_texts():
         raise FormatRefused(
             _("%(name)s is the name of a shipped format; choose another.") % {"name": format_.name}
@@ -39,8 +40,12 @@ def checked_format(*, text: str, replaces: FormatDescription | None = None) -> F
     if replaces is not None:
         others = others.exclude(pk=replaces.pk)
     if others.exists():
-        raise FormatRefused(_("There is a format %(name)s already.") % {"name": format_.name})
+        raise _there_is_one(format_.name)
     return format_
+
+
+def _there_is_one(name: str) -> FormatRefused:
+    return FormatRefused(_("There is a format %(name)s already.") % {"name": name})
 
 
 @transaction.atomic
@@ -50,16 +55,25 @@ def save_format(*, text: str, by: User, replaces: FormatDescription | None = Non
     Saving what is there already changes nothing.
 
     Raises:
-        FormatRefused: it cannot be used, or its name is taken.
+        FormatRefused: it cannot be used, or its name is taken; or what it replaces was removed meanwhile.
     """
     format_ = checked_format(text=text, replaces=replaces)
-    if replaces is not None and replaces.text == text:
-        return replaces
-    before = None if replaces is None else replaces.text
-    description = replaces or FormatDescription(partner=by.partner)
+    description = FormatDescription(partner=by.partner)
+    if replaces is not None:
+        found = _locked(replaces)
+        if found is None:
+            raise FormatRefused(_("The format %(name)s is removed.") % {"name": replaces.name})
+        description = found
+    if description.text == text:
+        return description
+    before = description.text or None
     description.name, description.text = format_.name, text
     description.changed_by, description.changed_at = by.email, timezone.now()
-    description.save()
+    try:
+        with transaction.atomic():
+            description.save()
+    except IntegrityError:  # of two who add one at once, the second
+        raise _there_is_one(format_.name) from None
     record_change(
         by=by,
         action="format.saved",
@@ -73,7 +87,9 @@ def save_format(*, text: str, by: User, replaces: FormatDescription | None = Non
 
 @transaction.atomic
 def delete_format(*, description: FormatDescription, by: User) -> None:
-    """Remove a description. Deliveries that were read by it stay as they are."""
+    """Remove a description. Deliveries that were read by it stay as they are. Removed twice, it is removed once."""
+    if _locked(description) is None:
+        return
     record_change(
         by=by,
         action="format.deleted",
@@ -82,3 +98,8 @@ def delete_format(*, description: FormatDescription, by: User) -> None:
         before={"text": description.text},
     )
     description.delete()
+
+
+def _locked(description: FormatDescription) -> FormatDescription | None:
+    """The description as it is now, for nobody else to change; None where it was removed."""
+    return own_descriptions().select_for_update().filter(pk=description.pk).first()

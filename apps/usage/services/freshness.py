@@ -23,8 +23,8 @@ def count_days(arriving: Arriving, *, added: NDArray[np.bool_], completed: NDArr
     if not news.any():
         return
     counted = added[news].astype(np.int64)
-    arriving = arriving.chosen(news)
-    start, end = arriving.columns.start[arriving.rows], arriving.columns.end[arriving.rows]
+    arriving = arriving if news.all() else arriving.chosen(news)
+    start, end = arriving.records.start, arriving.records.end
     until = np.where(end == STILL_OPEN, start, end)
     keys, first, of_record = np.unique(
         arriving.source_ids * _DAYS + start // DAY, return_index=True, return_inverse=True

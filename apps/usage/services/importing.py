@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,27 +13,27 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.catalogue.domain.kinds import SkuKind
-from apps.catalogue.models import Sku
-from apps.core.ahead import ahead
-from apps.core.problems import Refusal
-from apps.core.tenancy import Role, Scope, scope
-from apps.organisations.models import Partner
+from apps.core.tenancy import Scope, scope
 from apps.organisations.selectors import get_customer
-from apps.usage.contexts import open_context, with_known_ends, zone_of
-from apps.usage.domain.blocks import Block, block_of_records, gather
-from apps.usage.domain.columns import Columns, Reading, read_columns
+from apps.usage.contexts import zone_of
+from apps.usage.domain.blocks import Block, block_of_records
+from apps.usage.domain.columns import Reading
 from apps.usage.domain.contents import UnreadableFileError
-from apps.usage.domain.files import OpenedFile, open_usage_file
-from apps.usage.domain.formats import Format, FormatError, UnknownFormatError, choose, own_format
-from apps.usage.domain.records import KINDS_OF_FILE, Fault, Kind, KindOfFile, Outcome
-from apps.usage.domain.translation import Context, translate
-from apps.usage.formats import list_formats
+from apps.usage.domain.records import Fault, Outcome
 from apps.usage.models import Channel, Delivery, DeliveryState, RowKeptAside
-from apps.usage.services.settling import OUTCOMES, Desk, Settled, part_of_line, storable
+from apps.usage.reasons import in_words
+from apps.usage.services.opening import (
+    DEFAULT_SOURCE,
+    Opened,
+    UsageRefused,
+    check_source,
+    described_kind,
+    digital_skus,
+    open_file,
+    own_partner,
+)
+from apps.usage.services.settling import OUTCOMES, Desk, Settled, storable
 
-DEFAULT_SOURCE = "import"
-ROWS_AT_ONCE = 50_000
 MOST_REJECTED = 1_000_000  # rows of one file that are no records; who sends more sends something else
 LEASE = timedelta(minutes=5)  # how long a worker may be silent until another one takes over
 # What may be taken another day: its time has come, its customer, its SKU or its agent is known.
@@ -44,10 +44,6 @@ TAKEN_LATER = {
     Fault.NO_LICENCE,
     Fault.NO_SIGN_IN,
 }
-
-
-class UsageRefused(Refusal):
-    """The file as a whole cannot be imported."""
 
 
 @dataclass
@@ -87,28 +83,6 @@ class Taken:
     faults: dict[int, Fault]
     imported: UsageImported
     delivery: Delivery
-
-
-@dataclass
-class Opened:
-    """A file ready to be read by its format."""
-
-    file: OpenedFile
-    format: Format
-    context: Context
-    reading: Reading
-    unknown_columns: Sequence[str]
-
-    def blocks(self, *, skip: int = 0) -> Iterator[tuple[Block, Columns]]:
-        """The rows behind the first ``skip`` in the portal's columns, and what they say; read ahead."""
-        rows = self.file.rows(self.format.wanted, plain=self.format.is_own)
-        blocks = gather(translate(rows, self.format, self.context), size=ROWS_AT_ONCE, skip=skip)
-        return ahead((block, read_columns(block, self.reading)) for block in blocks)
-
-    def settle(self, desk: Desk, block: Block, columns: Columns | None) -> Settled:
-        """Settle rows, of which those that only the database can tell are told first. Runs in the sender's scope."""
-        told = with_known_ends(block, self.context, source=desk.delivery.source_name)
-        return desk.settle(told, columns if told is block else None)
 
 
 def import_usage(
@@ -166,106 +140,7 @@ def import_usage(
         try:
             return read_on(delivery, opened, raw, sender=sender, progress=progress)
         except UnreadableFileError as error:
-            raise UsageRefused(f"{path.name}: {error}") from None
-
-
-def check_source(source: str) -> None:
-    """A source has a name.
-
-    Raises:
-        UsageRefused: it has none, or a long one.
-    """
-    if not source.strip() or len(source) > 64:
-        raise UsageRefused(_("The name of a source has 1 to 64 characters."))
-
-
-def own_partner(sender: Scope) -> Partner | None:
-    """The partner in whose scope this runs; it sees but itself. None for the provider."""
-    return Partner.objects.get() if sender.role is Role.PARTNER else None
-
-
-def described_kind(kind: str) -> KindOfFile:
-    """The kind of file of this name.
-
-    Raises:
-        UsageRefused: there is none.
-    """
-    described = KINDS_OF_FILE.get(kind)
-    if described is None:
-        raise UsageRefused(
-            _("%(kind)s is not a kind of usage; there are %(kinds)s.")
-            % {"kind": kind, "kinds": ", ".join(KINDS_OF_FILE)}
-        )
-    return described
-
-
-def recognise_file(raw: IO[bytes], size: int, *, name: str, kind: str = "", format_name: str = "") -> Format:
-    """The format of a file, told by its beginning. Runs in the sender's scope.
-
-    Raises:
-        UsageRefused: it is none of ``kind``, none that is known, or cannot be read at all.
-    """
-    return _recognised(raw, size, name, kind, format_name)[1]
-
-
-def _recognised(
-    raw: IO[bytes], size: int, name: str, kind: str, format_name: str
-) -> tuple[OpenedFile, Format]:
-    if kind:
-        described_kind(kind)
-    try:
-        file = open_usage_file(raw, size)
-        format_ = _choose(file, kind, format_name)
-        twice = sorted({each for each in format_.wanted if file.names.count(each) > 1})
-        if twice:
-            raise FormatError(f"the header has the column {', '.join(twice)} twice")
-    except (UnreadableFileError, FormatError) as error:
-        raise UsageRefused(f"{name}: {error}") from None
-    return file, format_
-
-
-def _choose(file: OpenedFile, kind: str, format_name: str) -> Format:
-    try:
-        return choose(file.names, list_formats(), kind=kind, name=format_name)
-    except UnknownFormatError:
-        # Records of JSON may lack what says nothing: the first ones tell a format, but not that it is none.
-        if file.has_header or not kind or format_name:
-            raise
-        return own_format(kind)
-
-
-def open_file(
-    raw: IO[bytes],
-    size: int,
-    name: str,
-    kind: str,
-    format_name: str,
-    customer_ref: str,
-    source: str,
-    *,
-    now: datetime,
-) -> Opened:
-    file, format_ = _recognised(raw, size, name, kind, format_name)
-    described = format_.described
-    known = {*format_.wanted}
-    unknown = (
-        tuple(dict.fromkeys(name for name in file.names if name not in known)) if file.has_header else ()
-    )
-    context = open_context(format_, customer_ref=customer_ref, source=source)
-    return Opened(
-        file,
-        format_,
-        context,
-        Reading(described, now, customer_ref, context.zone, digital_skus(described.kind)),
-        unknown,
-    )
-
-
-def digital_skus(kind: Kind) -> frozenset[str]:
-    """The SKUs that digital usage may name (R12)."""
-    if kind is not Kind.DIGITAL_USAGE:
-        return frozenset()
-    return frozenset(Sku.objects.filter(kind=SkuKind.DIGITAL_USAGE).values_list("code", flat=True))
+            raise UsageRefused(f"{path.name}: {in_words(error)}") from None
 
 
 def _told_before(delivery: Delivery, unknown_columns: Sequence[str]) -> UsageImported | None:
@@ -305,19 +180,19 @@ def read_on(
     imported = UsageImported(unknown_columns=opened.unknown_columns)
     desk = Desk(delivery, opened.reading)
     at = delivery.rows
-    for whole, columns in opened.blocks(skip=at):
+    for whole, prepared in opened.blocks(skip=at):
         with scope(sender):
             locked = Delivery.objects.select_for_update().get(pk=delivery.pk)
             block = whole.part(locked.rows - at, len(whole)) if locked.rows > at else whole
             at += len(whole)
             if len(block):
-                settled = opened.settle(desk, block, columns if block is whole else None)
+                settled = opened.settle(desk, block, prepared if block is whole else None)
                 imported.add(settled)
                 _note(locked, settled, rows=len(block), bytes_read=raw.tell())
         progress(imported)
         if locked.rejected > MOST_REJECTED:
             raise UnreadableFileError(
-                f"more than {MOST_REJECTED:,} rows are no records: the rest is not read, what stands before is stored"
+                _("too many rows are no records: the rest is not read, what stands before is stored")
             )
         if not may_go_on():
             return imported
@@ -368,9 +243,9 @@ def _read_once_more(
     with scope(sender):
         open_rows = delivery.rows_kept_aside.filter(settled_at=None).values_list("line_number", "part", "pk")
         aside = {(line_number, part): pk for line_number, part, pk in open_rows}
-    for block, columns in opened.blocks():
+    for block, prepared in opened.blocks():
         with scope(sender):
-            settled = opened.settle(desk, block, columns)
+            settled = opened.settle(desk, block, prepared)
             imported.add(settled)
             _settle_rows_aside(delivery, block, settled, aside)
         progress(imported)
@@ -383,11 +258,9 @@ def _settle_rows_aside(
 ) -> None:
     """Rows that were kept aside and are taken now are no longer."""
     taken: dict[str, list[int]] = {}
-    lines = {line_number for line_number, _part in aside}
-    for row, line_number in enumerate(block.line_numbers):
-        if line_number in lines and row not in settled.faults:
-            pk = aside.get((line_number, part_of_line(block, row)))
-            taken.setdefault(OUTCOMES[settled.outcomes[row]].value, []).append(pk or 0)
+    for row, place in enumerate(zip(block.line_numbers, block.parts(), strict=True)):
+        if place in aside and row not in settled.faults:
+            taken.setdefault(OUTCOMES[settled.outcomes[row]].value, []).append(aside[place])
     for outcome, pks in taken.items():
         RowKeptAside.objects.filter(pk__in=pks).update(
             settled_at=timezone.now(), settled_by=delivery.sent_by, outcome=outcome

@@ -15,6 +15,7 @@ from apps.organisations.models import Customer
 from apps.organisations.selectors import get_customer
 from apps.usage.domain.licences import LicenceListError, LicenceRow, read_licence_list
 from apps.usage.models import AgentLicence
+from apps.usage.reasons import in_words
 
 _AT_ONCE = 5_000
 
@@ -48,7 +49,7 @@ def import_licences(*, text: str | bytes, by: User | str, customer_ref: str = ""
     try:
         rows = read_licence_list(text if isinstance(text, str) else text.decode("utf-8"))
     except LicenceListError as error:
-        raise LicencesRefused(str(error)) from None
+        raise LicencesRefused(in_words(error)) from None
     except UnicodeDecodeError:
         raise LicencesRefused(_("The list is no text in UTF-8.")) from None
     of_customers = _by_customer(rows, default)

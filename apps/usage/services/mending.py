@@ -20,14 +20,13 @@ from apps.core.tenancy import Scope, scope
 from apps.organisations.models import Partner
 from apps.usage.domain.faults import Fault
 from apps.usage.domain.mending import CellsMeant, Correction
-from apps.usage.domain.records import KINDS_OF_FILE, Kind, Outcome
+from apps.usage.domain.records import DESCRIBED, Kind, Outcome
 from apps.usage.models import Channel, RowKeptAside
 from apps.usage.services.checking import Checked, check
 from apps.usage.services.importing import take_records
 from apps.usage.services.meanings import remember
 
 MENDED_AT_ONCE = 20_000
-_DESCRIBED = {described.kind: described for described in KINDS_OF_FILE.values()}
 
 
 class NothingToMend(Refusal):
@@ -152,7 +151,7 @@ def _take(
     records = [cells for _row, cells in batch]
     lines = [row.line_number for row, _cells in batch]
     taken = take_records(
-        kind=_DESCRIBED[kind].name,
+        kind=DESCRIBED[kind].name,
         records=records,
         sender=sender,
         now=now,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from apps.organisations.models import Customer
@@ -16,13 +16,23 @@ from apps.subscriptions.services import lock_customers
 from apps.usage.domain.blocks import LONGEST_TEXT, Block
 from apps.usage.domain.columns import Columns, Reading, customers_of, read_columns
 from apps.usage.domain.records import Content, Fault, Outcome, meet
-from apps.usage.models import CustomerAlias, Delivery, RowKeptAside, Source
+from apps.usage.models import CustomerAlias, Delivery, Source
 from apps.usage.services import storing
 from apps.usage.services.contradictions import Contradiction, keep_contradictions
 from apps.usage.services.freshness import count_days
 from apps.usage.services.marking import mark_changed
-from apps.usage.services.storing import Arriving
+from apps.usage.services.storing import Arriving, Records
 
+ASIDE_AT_ONCE = 5_000  # rows in one statement
+# As one document: a value for each cell of each row would take longer than all that is done with good rows.
+_KEEP_ASIDE = """
+    INSERT INTO usage_rowkeptaside
+        (partner_id, delivery_id, line_number, part, text, reason, cells, settled_by, outcome)
+    SELECT %s, %s, line_number, part, text, reason, cells, '', ''
+    FROM json_to_recordset(%s)
+        AS rejected (line_number int, part int, text text, reason text, cells jsonb)
+    ON CONFLICT DO NOTHING
+"""
 ACCEPTED, DUPLICATE, CONFLICT, REJECTED = range(4)
 OUTCOMES = (Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.CONFLICT, Outcome.REJECTED)
 
@@ -47,6 +57,39 @@ class Settled:
         return {outcome.value: count for outcome, count in zip(OUTCOMES, counted, strict=True)}
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What can be told of a block without asking the database.
+
+    ``names`` are what rows call their customers, each once, and ``whose`` is the place there of each row, shape
+    ``(n,)``; ``records`` are the rows that are some, those of a customer together: so are they stored, and found again.
+    """
+
+    columns: Columns
+    names: list[str]
+    whose: NDArray[np.int64]
+    records: Records
+
+
+def prepare(block: Block, reading: Reading) -> Prepared:
+    """Read the rows of a block, and write what travels of them."""
+    columns = read_columns(block, reading)
+    named = customers_of(block, reading)
+    if block.broken:
+        named = ["" if row in block.broken else name for row, name in enumerate(named)]
+    places = {name: place for place, name in enumerate(dict.fromkeys(named))}
+    whose = np.fromiter(map(places.__getitem__, named), np.int64, len(named))
+    good = np.ones(len(block), np.bool_)
+    good[list(columns.faults)] = False
+    rows = np.flatnonzero(good)
+    if len(places) > 1:
+        rows = rows[np.argsort(whose[rows], kind="stable")]
+    records = Records(reading.described.kind, columns, rows)
+    if len(records):
+        records.write()
+    return Prepared(columns, list(places), whose, records)
+
+
 class Desk:
     """Where the blocks of one delivery are settled, each in the caller's transaction and scope.
 
@@ -59,24 +102,19 @@ class Desk:
         self._expects_new = True
         self._owners: dict[str, Owner] = {}
 
-    def settle(self, block: Block, columns: Columns | None = None) -> Settled:
+    def settle(self, block: Block, prepared: Prepared | None = None) -> Settled:
         """Store what is new, complete what was open, keep aside what contradicts or is no record.
 
-        ``columns`` are those of the block, where somebody has read them already.
+        ``prepared`` is the block, where somebody has read it already.
         """
-        named = customers_of(block, self.reading)
-        readable = (name for row, name in enumerate(named) if row not in block.broken)
-        customers = self._customers(set(readable if block.broken else named))
-        columns = columns or read_columns(block, self.reading)
-        faults = self._faults(block, columns, named, customers)
+        prepared = prepared or prepare(block, self.reading)
+        customers = self._customers(set(prepared.names))
+        faults = self._faults(block, prepared, customers)
         outcomes = np.full(len(block), REJECTED, np.int8)
-        good = np.ones(len(block), np.bool_)
-        good[list(faults)] = False
-        rows = np.flatnonzero(good)
-        if len(rows):
-            arriving = self._arriving(columns, rows, named, customers)
+        arriving = self._arriving(prepared, customers)
+        if len(arriving):
             lock_customers(np.unique(arriving.customer_ids).tolist())
-            outcomes[rows] = self._meet_stored(arriving, block)
+            outcomes[arriving.records.rows] = self._meet_stored(arriving, block)
         self._keep_aside(block, faults)
         return Settled(outcomes, faults)
 
@@ -103,37 +141,31 @@ class Desk:
         return {name: owners[0] for name, owners in meant.items() if len(owners) == 1}
 
     @staticmethod
-    def _faults(
-        block: Block, columns: Columns, named: Sequence[str], customers: dict[str, Owner]
-    ) -> dict[int, Fault]:
+    def _faults(block: Block, prepared: Prepared, customers: dict[str, Owner]) -> dict[int, Fault]:
         """What is wrong with rows, whose customer comes first: without it nothing else can be judged."""
-        faults = dict(columns.faults)
-        if not customers.keys() >= set(named):
-            for row, name in enumerate(named):
-                if name not in customers and row not in block.broken:
-                    faults[row] = Fault.UNKNOWN_CUSTOMER if name else Fault.NO_CUSTOMER
+        faults = dict(prepared.columns.faults)
+        known = np.array([name in customers for name in prepared.names], np.bool_)
+        for row in np.flatnonzero(~known[prepared.whose]).tolist():
+            if row not in block.broken:
+                name = prepared.names[prepared.whose[row]]
+                faults[row] = Fault.UNKNOWN_CUSTOMER if name else Fault.NO_CUSTOMER
         return faults
 
-    def _arriving(
-        self, columns: Columns, rows: NDArray[np.int64], named: Sequence[str], customers: dict[str, Owner]
-    ) -> Arriving:
-        """The good rows, those of a customer together: so are they stored, and found again."""
-        owners = list(customers.values())
-        sources = self._sources({owner.partner_id for owner in owners})
-        places = {name: place for place, name in enumerate(customers)}
-        chosen = named if len(rows) == len(named) else [named[row] for row in rows.tolist()]
-        of_row = np.fromiter(map(places.__getitem__, chosen), np.int64, len(rows))
-        if len(owners) > 1:
-            order = np.argsort(of_row, kind="stable")
-            rows, of_row = rows[order], of_row[order]
+    def _arriving(self, prepared: Prepared, customers: dict[str, Owner]) -> Arriving:
+        """The records whose customer is known."""
+        nobody = Owner(0, 0)
+        owners = [customers.get(name, nobody) for name in prepared.names]
+        sources = self._sources({owner.partner_id for owner in customers.values()})
+        records = prepared.records
+        whose = prepared.whose[records.rows]
+        if nobody in owners:
+            known = np.array([owner != nobody for owner in owners], np.bool_)[whose]
+            records, whose = records.chosen(known), whose[known]
         return Arriving(
-            self.reading.described.kind,
-            columns,
-            rows,
-            storing.pick(columns.record_ids, rows),
-            np.array([owner.customer_id for owner in owners])[of_row],
-            np.array([owner.partner_id for owner in owners])[of_row],
-            np.array([sources[owner.partner_id] for owner in owners])[of_row],
+            records,
+            np.array([owner.customer_id for owner in owners], np.int64)[whose],
+            np.array([owner.partner_id for owner in owners], np.int64)[whose],
+            np.array([sources.get(owner.partner_id, 0) for owner in owners], np.int64)[whose],
         )
 
     def _sources(self, partners: set[int]) -> dict[int, int]:
@@ -187,13 +219,13 @@ class Desk:
         against: list[tuple[int, Contradiction]] = []
         met = zip(
             places.tolist(),
-            others.rows.tolist(),
+            others.records.rows.tolist(),
             others.identities(),
             storing.list_stored(others),
             strict=True,
         )
         for place, row, identity, stored in met:
-            content = arriving.columns.content(row, kind)
+            content = arriving.records.columns.content(row, kind)
             outcome = meet(current.setdefault(identity, stored), content)
             if outcome is Outcome.ACCEPTED:
                 current[identity] = content
@@ -222,35 +254,26 @@ class Desk:
         return completed
 
     def _keep_aside(self, block: Block, faults: dict[int, Fault]) -> None:
-        RowKeptAside.objects.bulk_create(
-            [
-                RowKeptAside(
-                    partner_id=self.delivery.partner_id,
-                    delivery=self.delivery,
-                    line_number=block.line_numbers[row],
-                    part=part_of_line(block, row),
-                    text=storable(block.texts[row].rstrip("\r\n")[:LONGEST_TEXT]),
-                    reason=fault.value,
-                    cells=_cells(block, row),
-                )
-                for row, fault in sorted(faults.items())
-            ],
-            ignore_conflicts=True,
-            batch_size=5_000,
-        )
-
-
-def part_of_line(block: Block, row: int) -> int:
-    """Which of the records of its line a row is."""
-    first = row
-    while first and block.line_numbers[first - 1] == block.line_numbers[row]:
-        first -= 1
-    return row - first
+        parts = block.parts() if faults else []
+        rows = [
+            {
+                "line_number": block.line_numbers[row],
+                "part": parts[row],
+                "text": storable(block.texts[row].rstrip("\r\n")[:LONGEST_TEXT]),
+                "reason": fault.value,
+                "cells": _cells(block, row),
+            }
+            for row, fault in sorted(faults.items())
+        ]
+        with connection.cursor() as cursor:
+            for since in range(0, len(rows), ASIDE_AT_ONCE):
+                some = json.dumps(rows[since : since + ASIDE_AT_ONCE])
+                cursor.execute(_KEEP_ASIDE, [self.delivery.partner_id, self.delivery.pk, some])
 
 
 def _first_of_each(arriving: Arriving) -> NDArray[np.int64]:
     """The places of the first record of each identity, in order."""
-    if len(set(arriving.record_ids)) == len(arriving):
+    if arriving.records.are_distinct:
         return np.arange(len(arriving))
     seen: dict[tuple[int, str], int] = {}
     for place, identity in enumerate(arriving.identities()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -18,33 +19,88 @@ from psycopg.sql import SQL, Composed, Literal
 
 from apps.core.bulk import Array, BigInts, Ints, Moments, SmallInts, array_cursor
 from apps.usage.domain.columns import NO_LICENCE, Columns
+from apps.usage.domain.moments import Int64s
 from apps.usage.domain.records import Content, Kind
 
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Arriving:
-    """Records with their identity, as columns; those of ``columns`` at ``rows``. Shapes ``(n,)``."""
+@dataclass(frozen=True)
+class Records:
+    """Those of ``columns`` at ``rows``, in this order. What travels of them is written when it is first asked for.
+
+    Nothing here asks the database: who reads ahead prepares it.
+    """
 
     kind: Kind
     columns: Columns
     rows: Indices
-    record_ids: Sequence[str]
-    customer_ids: NDArray[np.int64]
-    partner_ids: NDArray[np.int64]
-    source_ids: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def record_ids(self) -> Sequence[str]:
+        """As their sources call them."""
+        return pick(self.columns.record_ids, self.rows)
+
+    @cached_property
+    def are_distinct(self) -> bool:
+        """Whether no two of them have one id."""
+        return len(set(self.record_ids)) == len(self)
+
+    @cached_property
+    def start(self) -> Int64s:
+        """When they started, in microseconds since 1970; shape ``(n,)``."""
+        return self.columns.start[self.rows]
+
+    @cached_property
+    def end(self) -> Int64s:
+        """When they ended; ``STILL_OPEN`` where they have not."""
+        return self.columns.end[self.rows]
+
+    @cached_property
+    def sent(self) -> list[_Sent]:
+        """What they say, as it travels."""
+        return [
+            _texts("record_id", self.record_ids),
+            _texts("actor", pick(self.columns.actors, self.rows)),
+            _Sent("started_at", "timestamptz", Moments(self.start), True),
+            _Sent("until", "timestamptz", Moments(self.end), True),
+            _numbers("licence", "smallint", self.columns.premium[self.rows], SmallInts),
+            _numbers("quantity", "bigint", self.columns.quantity[self.rows], BigInts),
+        ]
+
+    def write(self) -> None:
+        """Write now what will be asked for."""
+        _ = self.sent, self.are_distinct
+
+    def chosen(self, places: NDArray[Any]) -> Records:
+        """Some of them: by a mask, or by their places."""
+        return Records(self.kind, self.columns, self.rows[places])
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """Records with their identity. Shapes ``(n,)``."""
+
+    records: Records
+    customer_ids: Int64s
+    partner_ids: Int64s
+    source_ids: Int64s
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def kind(self) -> Kind:
+        """What they are records of."""
+        return self.records.kind
+
     def chosen(self, places: NDArray[Any]) -> Arriving:
         """Some of them: by a mask, or by their places."""
         return Arriving(
-            self.kind,
-            self.columns,
-            self.rows[places],
-            pick(self.columns.record_ids, self.rows[places]),
+            self.records.chosen(places),
             self.customer_ids[places],
             self.partner_ids[places],
             self.source_ids[places],
@@ -52,7 +108,17 @@ class Arriving:
 
     def identities(self) -> list[tuple[int, str]]:
         """Customer and record id of each: of a customer's partner there is one source only."""
-        return list(zip(self.customer_ids.tolist(), self.record_ids, strict=True))
+        return list(zip(self.customer_ids.tolist(), self.records.record_ids, strict=True))
+
+    @cached_property
+    def sent(self) -> list[_Sent]:
+        """The records as they travel."""
+        return [
+            *self.records.sent,
+            _numbers("customer_id", "int", self.customer_ids, Ints),
+            _numbers("partner_id", "int", self.partner_ids, Ints),
+            _numbers("source_id", "int", self.source_ids, Ints),
+        ]
 
 
 def pick(column: Sequence[str], rows: Indices) -> Sequence[str]:
@@ -126,9 +192,7 @@ def insert(arriving: Arriving) -> bool:
 
 def compare(arriving: Arriving) -> tuple[Indices, Indices]:
     """The places of the records that say what is stored, and of those that are stored with another content."""
-    statement = SQL(
-        "SELECT {same}, string_agg(int4send(arriving.number::int - 1), ''::bytea) {found} GROUP BY 1"
-    )
+    statement = SQL("SELECT {same}, string_agg(int4send(arriving.number - 1), ''::bytea) {found} GROUP BY 1")
     found = {
         same: np.frombuffer(numbers, ">i4").astype(np.int64)
         for same, numbers in _execute(statement, arriving)
@@ -168,12 +232,15 @@ class _Sent:
     is_array: bool
 
     @property
-    def sql(self) -> Composed | SQL:
-        """Where the value or the array stands in the statement."""
+    def sql(self) -> Composed:
+        """The column in a statement: its value, or an array as rows."""
         if not self.is_array:
-            return SQL("%({0})s::{1} AS {0}").format(SQL(self.name), SQL(self.type_name))
-        # One long text is sent and cut in a fraction of the time of a list.
-        way = "string_to_array(%({0})s, E'\\n')" if isinstance(self.value, str) else "%({0})s::{1}[]"
+            way = "%({0})s::{1} AS {0}"
+        elif isinstance(self.value, str):
+            # One long text is sent and cut in a fraction of the time of a list.
+            way = "unnest(string_to_array(%({0})s, E'\\n')) AS {0}"
+        else:
+            way = "unnest(%({0})s::{1}[]) AS {0}"
         return SQL(way).format(SQL(self.name), SQL(self.type_name))
 
 
@@ -189,45 +256,22 @@ def _texts(name: str, column: Sequence[str]) -> _Sent:
     return _Sent(name, "text", joined if joined.count("\n") < len(column) else list(column), True)
 
 
-def _columns(arriving: Arriving) -> list[_Sent]:
-    columns, rows = arriving.columns, arriving.rows
-    return [
-        _texts("record_id", arriving.record_ids),
-        _texts("actor", pick(columns.actors, rows)),
-        _Sent("started_at", "timestamptz", Moments(columns.start[rows]), True),
-        _Sent("until", "timestamptz", Moments(columns.end[rows]), True),
-        _numbers("customer_id", "int", arriving.customer_ids, Ints),
-        _numbers("partner_id", "int", arriving.partner_ids, Ints),
-        _numbers("source_id", "int", arriving.source_ids, Ints),
-        _numbers("licence", "smallint", columns.premium[rows], SmallInts),
-        _numbers("quantity", "bigint", columns.quantity[rows], BigInts),
-    ]
-
-
 def _execute(statement: SQL, arriving: Arriving) -> list[Any]:
-    sent = _columns(arriving)
+    values = {each.name: each.value for each in arriving.sent} | {"count": len(arriving)}
     with array_cursor() as cursor:
-        cursor.execute(
-            _composed(statement, arriving.kind, sent), {each.name: each.value for each in sent}, binary=True
-        )
+        cursor.execute(_composed(statement, arriving.kind, arriving.sent), values, binary=True)
         return cursor.fetchall() if cursor.description else []
 
 
 def _composed(statement: SQL, kind: Kind, sent: list[_Sent]) -> Composed:
     shelf = _EVENTS if kind is Kind.DIGITAL_USAGE else _INTERVALS
     kind_of_row = Literal(int(kind))
-    arrays = [each for each in sent if each.is_array]
-    shared = [each for each in sent if not each.is_array]
+    # Among the columns and not behind FROM the arrays go by row by row: nothing is written down between.
     arriving = SQL(
         "SELECT number, record_id, actor, customer_id, partner_id, source_id, started_at, quantity,"
         " nullif(licence, {no_licence})::int::boolean AS premium, nullif(until, 'infinity') AS ended_at"
-        " FROM unnest({arrays}) WITH ORDINALITY AS sent ({names}, number), (SELECT {shared}) AS shared"
-    ).format(
-        no_licence=Literal(NO_LICENCE),
-        arrays=SQL(", ").join(each.sql for each in arrays),
-        names=SQL(", ").join(SQL(each.name) for each in arrays),
-        shared=SQL(", ").join(each.sql for each in shared),
-    )
+        " FROM (SELECT {columns}, generate_series(1, %(count)s) AS number) AS sent"
+    ).format(no_licence=Literal(NO_LICENCE), columns=SQL(", ").join(each.sql for each in sent))
     found = SQL(_FOUND).format(
         arriving=arriving, rows=shelf.rows, table=shelf.table, key=shelf.key.format(kind=kind_of_row)
     )

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.core.commands import BY_COMMAND_LINE, PortalCommand, required_day
 from apps.core.tenancy import PROVIDER, scope
-from apps.invoicing.control import Upload, take_paper
+from apps.invoicing.control import Upload, compare_paper, take_paper
 from apps.invoicing.control_words import causes_of, verdict
 from apps.organisations.selectors import get_customer
 from apps.reconciliation.domain.control_papers import LARGEST_PAPER
@@ -43,6 +43,9 @@ class Command(PortalCommand):
             paper, _is_new = take_paper(
                 customer=get_customer(customer), upload=upload, today=now.date(), now=now, by=BY_COMMAND_LINE
             )
+        paper = compare_paper(paper_id=paper.pk, now=now)
+        if paper.state != ControlPaper.State.COMPARED:
+            raise CommandError(paper.failure or "Another one compares this paper at the moment.")
         if format == "json":
             self.print_json({"customer": customer, "cycle": paper.first_day.isoformat(), **paper.result})
         else:

@@ -1,4 +1,4 @@
-"""``watch_drop FOLDER --kind KIND --source NAME``: imports the files that somebody puts into a folder, by SFTP say."""
+"""``watch_drop FOLDER --source NAME [--kind KIND]``: imports files that somebody puts into a folder, by SFTP say."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class Command(PortalCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
-        parser.add_argument("--kind", required=True, help=", ".join(KINDS_OF_FILE))
+        parser.add_argument(
+            "--kind", default="", help=f"{', '.join(KINDS_OF_FILE)}; told by the file when left out."
+        )
         parser.add_argument("--source", required=True, help="The system that the files come from.")
         parser.add_argument("--customer", default="", help="Customer of rows that name none.")
         parser.add_argument("--format", dest="format_name", default="", help="Recognised when left out.")
@@ -61,7 +63,7 @@ class Command(PortalCommand):
     def work(self, *, folder: Path, partner: str, once: bool, settle: float, **options: Any) -> None:
         if not folder.is_dir():
             raise CommandError(f"{folder} is no folder.")
-        if options["kind"] not in KINDS_OF_FILE:
+        if options["kind"] and options["kind"] not in KINDS_OF_FILE:
             raise CommandError(
                 f"{options['kind']} is not a kind of usage; there are {', '.join(KINDS_OF_FILE)}."
             )
