@@ -2,7 +2,8 @@
 
 Heads, and bodies up to ``MOST_COLLECTED`` bytes, are collected where nobody waits for them: by the loop that watches
 all connections. Longer bodies are read by the threads as they come, but never by so many of them that none is left for
-the others; each has to keep coming. A client that is slow, or silent, costs a connection and its bytes, and no thread.
+the others; each has to keep coming. Packed bodies stand in the same line, for what they take once they are here. A
+client that is slow, or silent, costs a connection and its bytes, and no thread.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ BYTES_A_SECOND = 50_000  # as slow as a body may arrive, once ``BODY_SECONDS`` a
 SECONDS_IN_LINE = 60  # for long bodies
 SECONDS_TO_SEND = 30  # each part of an answer
 SECONDS_TO_LEAVE = 2  # for a client that was answered and goes on sending
-SECONDS_TO_STOP = 2
 _EVERY = 0.25  # seconds between looks at the clock
 _PIECE = 64 * 2**10
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
 _DIGITS = 18  # a number of more is cut, and still is too long
+_PACKED = re.compile(rb"\r\ncontent-encoding:", re.IGNORECASE)
 _READ_AS_IT_COMES = re.compile(rb"\r\n(?:transfer-encoding|expect):", re.IGNORECASE)
 _NOTHING_TO_ACCEPT = (errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE)
 
@@ -55,7 +56,7 @@ class Coming(SocketUnreader):
         self._head = bytearray(left)
         self._length: int | None = None  # of head and body; None until the head is here
         self.held = len(left)
-        self.is_long = self.has_ended = False
+        self.is_long = self.is_packed = self.has_ended = False
         self.deadline = time.monotonic() + settings.BODY_SECONDS
         self._look(0)
 
@@ -121,8 +122,9 @@ class Coming(SocketUnreader):
         head = bytes(self._head[: end + 4])
         self._head = bytearray()
         told = _LENGTH.search(head)
-        self._length = len(head) + (int(told[1][:_DIGITS]) if told else 0)
+        self._length = len(head) + (int(told[1].lstrip(b"0")[:_DIGITS] or 0) if told else 0)
         self.is_long = self._length > MOST_COLLECTED or _READ_AS_IT_COMES.search(head) is not None
+        self.is_packed = _PACKED.search(head) is not None
 
     def _go_on(self, count: int) -> None:
         """The more comes, the longer it may take; what is fast at first must not stop for long after that."""
@@ -144,6 +146,8 @@ class Connection(TConn):
     def init(self) -> None:
         """As a thread takes it: nobody is waited for without end."""
         self.sock.settimeout(SECONDS_TO_SEND)
+        if self.coming.is_long:
+            self.coming.read_on()
 
     def close(self, graceful: bool = False) -> None:
         """With time for the client to read the answer; but the loop does not wait for it."""
@@ -258,14 +262,13 @@ class PatientWorker(ThreadWorker):
             self.poller.unregister(conn.sock)
 
     def _serve(self, conn: Connection) -> None:
-        """Give it to a thread, or let it stand in line where threads enough read long bodies."""
-        if conn.coming.is_long:
+        """Give it to a thread, or let it stand in line where threads enough have long bodies: packed ones are too."""
+        if conn.coming.is_long or conn.coming.is_packed:
             if len(self._long) >= self._most_long:
                 conn.coming.deadline = time.monotonic() + SECONDS_IN_LINE
                 self._in_line.append(conn)
                 return
             self._long.add(conn)
-            conn.coming.read_on()
         super().enqueue_req(conn)
 
     def _refuse_or_serve(self, conn: Connection) -> None:

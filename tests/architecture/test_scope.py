@@ -28,7 +28,7 @@ from apps.core.problems import NotFoundRefusal, Refusal
 from apps.core.tenancy import NOBODY, PROVIDER, Role, Scope, current_scope, scope
 from apps.invoicing.models import Invoice
 from apps.organisations.models import Customer, Partner
-from apps.reconciliation.models import Run
+from apps.reconciliation.models import ControlPaper, Run
 from apps.subscriptions.models import ClosedCycle
 from apps.usage.models import Delivery
 from tests.security.world import World
@@ -532,6 +532,8 @@ def test_who_moves_to_another_organisation_sees_that_one_at_once(
 # Background work
 
 ARGUMENTS: dict[str, Callable[[World], tuple[Any, ...]]] = {
+    "apps.invoicing.tasks.compare_control_paper": lambda world: (_waiting_paper(),),
+    "apps.invoicing.tasks.compare_waiting_papers": lambda world: (),
     "apps.invoicing.tasks.render_invoice_pdf": lambda world: (_first(Invoice),),
     "apps.invoicing.tasks.render_pending_pdfs": lambda world: (),
     "apps.invoicing.tasks.verify_closed_cycles": lambda world: ([_first(ClosedCycle)],),
@@ -553,6 +555,13 @@ def _first(model: Any) -> int:
         return int(model.objects.order_by("pk").values_list("pk", flat=True)[0])
 
 
+def _waiting_paper() -> int:
+    paper_id = _first(ControlPaper)
+    with scope(PROVIDER):
+        ControlPaper.objects.filter(pk=paper_id).update(state=ControlPaper.State.WAITING, leased_until=None)
+    return paper_id
+
+
 def test_each_task_opens_its_scope_and_leaves_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     current_app.loader.import_default_modules()
     tasks = {name: task for name, task in current_app.tasks.items() if name.startswith("apps.")}
@@ -565,3 +574,4 @@ def test_each_task_opens_its_scope_and_leaves_none(world: World, monkeypatch: py
         assert current_scope() == NOBODY, name
     with scope(PROVIDER):
         assert Run.objects.get(pk=_first(Run)).items.filter(state="done").exists()
+        assert ControlPaper.objects.get(pk=_first(ControlPaper)).state == ControlPaper.State.COMPARED

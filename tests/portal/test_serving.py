@@ -32,6 +32,8 @@ STALLING = {
     "waits to be told to go on": FORM + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
     "half of large files": FILES + b"Content-Length: 2000000\r\n\r\n--x\r\n",
     "a number that has no end": FORM + b"Content-Length: " + b"9" * 30 + b"\r\n\r\nlogin=",
+    "a number with noughts before it": FORM + b"Content-Length: " + b"0" * 30 + b"100\r\n\r\nlogin=",
+    "an empty line": b"\r\n\r\n",
     "never leaves": ASKED + b"Connection: close\r\n\r\n",
 }
 MALFORMED = {
