@@ -292,7 +292,7 @@ def test_run_billing_without_a_line_prints_an_empty_list(db: None, shell: Shell)
         ),
         (
             ("import_usage", "ivr-legs", GUIDE / "agent-sessions.csv", "--customer", "C-100"),
-            "agent-sessions.csv: the header lacks the column contact_id",
+            "agent-sessions.csv: the header lacks contact_id",
         ),
         (
             ("import_usage", "agent-sessions", GUIDE / "agent-sessions.csv", "--customer", "C-404"),
