@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -9,15 +10,18 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
+AHEAD = 2  # one to be taken, and one that is being made when that takes longer than usual
+
+
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items; a thread of its own makes the next one while the caller works with one.
+    """The same items; a thread of its own makes the next ones while the caller works with one.
 
     What makes them must not touch the database: connections belong to threads.
     """
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(_next, items)
-        while (found := coming.result()) is not None:
-            coming = thread.submit(_next, items)
+        coming = deque(thread.submit(_next, items) for _ in range(AHEAD))
+        while (found := coming.popleft().result()) is not None:
+            coming.append(thread.submit(_next, items))
             yield found[0]
 
 
