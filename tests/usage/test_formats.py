@@ -121,12 +121,14 @@ def test_names_in_names_in_names_are_refused_before_they_are_read() -> None:
 
 
 def test_a_pair_says_what_opens_and_what_closes() -> None:
-    text = shipped_texts()["amazon-connect-agent-events"]
+    shipped = shipped_texts()["amazon-connect-agent-events"]
     for before, after, line in (
         ('opens = ["LOGIN"]', "opens = []", "pair: opens and closes name at least one event each"),
         ('event = "EventType"', "", "pair.event: a text"),
         ('event = "EventType"', 'event = "E"\nheartbeat = "H"', "pair.heartbeat is not known"),
+        ('"agent-sessions"\n', '"wfo-sessions"\n', "pair is for agent-sessions"),
     ):
+        text = shipped.replace("licence_list = true\n", "") if "sessions" in after else shipped
         with pytest.raises(FormatError) as error:
             parse_format(text.replace(before, after))
         assert str(error.value) == line

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import tracemalloc
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apps.usage.domain import pairing
 from apps.usage.domain.blocks import Block, gather
 from apps.usage.domain.faults import Fault
 from apps.usage.domain.pairing import OpenSession, meet_stored
@@ -27,9 +30,9 @@ def at(minutes: int) -> str:
     return (START + timedelta(minutes=minutes)).isoformat().replace("+00:00", ".000Z")
 
 
-def blocks_of(events: Sequence[Event], *, size: int = 3) -> Iterable[Block]:
-    for since in range(0, len(events), size):
-        part = events[since : since + size]
+def blocks_of(events: Iterable[Event], *, size: int = 3) -> Iterator[Block]:
+    coming, since = iter(events), 0
+    while part := list(islice(coming, size)):
         yield Block(
             list(range(since + 1, since + 1 + len(part))),
             [json.dumps(event) for event in part],
@@ -40,6 +43,7 @@ def blocks_of(events: Sequence[Event], *, size: int = 3) -> Iterable[Block]:
                 "EventTimestamp": [at(event[3]) for event in part],
             },
         )
+        since += len(part)
 
 
 LICENCES = {"": {agent: [(START.date(), False)] for agent in ("one", "two", "three")}}
@@ -50,7 +54,7 @@ Stored = dict[tuple[str, str], list[OpenSession]]
 
 def read(events: Sequence[Event], stored: Stored | None = None) -> list[Block]:
     """The rows beside what is stored, and behind them the ends that they tell of besides."""
-    rows = translate(iter(blocks_of(events)), AMAZON, Context(licences=LICENCES))
+    rows = translate(blocks_of(events), AMAZON, Context(licences=LICENCES))
     met = [meet_stored(block, stored or {}, zone=None) for block in rows if len(block)]
     return [block for pair in met for block in pair if block is not None]
 
@@ -152,7 +156,7 @@ def test_an_event_that_says_too_little_is_kept_aside(event: Event, fault: Fault)
 def test_what_neither_opens_nor_closes_is_left_out_and_counted() -> None:
     context = Context(licences=LICENCES)
     events = [ONE, ("e3", BEAT, "one", 2), ("e4", "STATE_CHANGE", "one", 3), ONE, OUT]
-    rows = sum(map(len, translate(iter(blocks_of(events)), AMAZON, context)))
+    rows = sum(map(len, translate(blocks_of(events), AMAZON, context)))
     assert (rows, context.left_out) == (1, 3)
 
 
@@ -164,6 +168,27 @@ def test_the_text_of_a_session_is_what_was_wanted_of_its_event() -> None:
         "EventTimestamp": at(0),
         "EventType": "LOGIN",
     }
+
+
+def test_events_do_not_wait_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairing, "ROWS_OF_A_BLOCK", 100)
+
+    def most_held(count: int) -> int:
+        events = ((f"e{number:06}", LOGIN, f"agent {number % 7}", number) for number in range(count))
+        tracemalloc.start()
+        try:
+            told = translate(blocks_of(events, size=100), AMAZON, Context())
+            assert sum(map(len, told)) == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert most_held(10_000) < 2 * most_held(1_000)
+
+
+def test_of_an_event_that_comes_twice_the_earlier_moment_counts() -> None:
+    late = ("e1", LOGIN, "one", 30)
+    assert told([late, ONE, OUT]) == told([ONE, late, OUT]) == {("e1", "one", at(0), at(60))}
 
 
 # In pieces and again
@@ -180,7 +205,7 @@ class Store:
         """So many rows at once; where the process ends the file is read anew, behind the rows that are settled."""
         settled = 0
         for stop in (*crashes, 10**6):
-            rows = translate(iter(blocks_of(events)), AMAZON, Context(licences=LICENCES))
+            rows = translate(blocks_of(events), AMAZON, Context(licences=LICENCES))
             for block in gather(rows, size=at_once, skip=settled):
                 self._settle(block)
                 settled += len(block)

@@ -35,6 +35,11 @@ class Block:
     def __len__(self) -> int:
         return len(self.line_numbers)
 
+    def column(self, name: str) -> Sequence[str]:
+        """A column; empty texts where the file lacks it."""
+        found = self.columns.get(name)
+        return [""] * len(self) if found is None else found
+
     def cells(self, index: int) -> dict[str, str]:
         """A row as its cells."""
         return {name: column[index] for name, column in self.columns.items()}
@@ -76,7 +81,7 @@ def gather(blocks: Iterable[Block], *, size: int, skip: int = 0) -> Iterator[Blo
             waiting.append(part)
             since += len(part)
             count += len(part)
-            characters += 0 if isinstance(part.texts, WrittenLater) else sum(map(len, part.texts))
+            characters += sum(map(len, part.texts))
             if count >= size or characters > MOST_TEXT:
                 yield join(waiting)
                 waiting, count, characters = [], 0, 0

@@ -10,7 +10,6 @@ from apps.usage.domain.blocks import Block
 from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.formats import Format
 from apps.usage.domain.numbers import decimal_of, whole_units
-from apps.usage.domain.translation import column_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ def read_control_totals(
     Days are written like 2024-06-09; of a time its day is taken as it stands.
     """
     for block in blocks:
-        columns = {ours: column_of(block, cell) for ours, cell in format_.columns.items()}
+        columns = {ours: cell.of(block) for ours, cell in format_.columns.items()}
         for number, line_number in enumerate(block.line_numbers):
             if number in block.broken:
                 yield line_number, block.broken[number]

@@ -105,8 +105,10 @@ def _check(found: Format) -> None:
     if twice:
         raise FormatError(_("columns: said in another part of the description: %(columns)s"), columns=twice)
     interval = not found.is_control and found.described.kind is not Kind.DIGITAL_USAGE
-    if (found.pair or found.open_while) and not interval:
-        raise FormatError(_("pair and open_while are for what has a start and an end"))
+    if found.open_while and not interval:
+        raise FormatError(_("open_while is for what has a start and an end"))
+    if found.pair and found.kind != "agent-sessions":
+        raise FormatError(_("pair is for agent-sessions"))
     if (found.span or found.channels) and found.kind != "digital-usage":
         raise FormatError(_("span and channels are for digital-usage"))
     if found.from_licence_list and found.kind != "agent-sessions":

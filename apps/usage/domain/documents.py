@@ -87,11 +87,11 @@ class Records:
         """The records in blocks, with their own numbers."""
         number = 1
         for records in chain([self._first], self._blocks):
-            yield _typed(
-                block_of_records(
-                    records, wanted, line_numbers=range(number, number + len(records)), plain=plain
-                )
+            block = block_of_records(
+                records, wanted, line_numbers=range(number, number + len(records)), plain=plain
             )
+            block.texts = [*block.texts]  # then nobody holds the records, with all that is not wanted of them
+            yield _typed(block)
             number += len(records)
 
 

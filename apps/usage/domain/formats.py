@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from apps.usage.domain.blocks import Block
 from apps.usage.domain.records import KINDS_OF_FILE, KindOfFile
 from apps.usage.domain.refusals import TellingError
 from apps.usage.domain.refusals import marked as _
@@ -27,6 +28,15 @@ class Cell:
 
     columns: tuple[str, ...] = ()
     constant: str = ""
+
+    def of(self, block: Block) -> Sequence[str]:
+        """The column of ours for the rows of a block of theirs."""
+        if not self.columns:
+            return [self.constant] * len(block)
+        first, *others = (block.column(name) for name in self.columns)
+        for other in others:
+            first = [one or another for one, another in zip(first, other, strict=True)]
+        return first
 
 
 @dataclass(frozen=True, slots=True)

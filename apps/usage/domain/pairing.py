@@ -22,19 +22,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from operator import attrgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from apps.usage.domain.blocks import LONGEST_TEXT, Block
+from apps.usage.domain.events import Event, Events, Sign
 from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.formats import Cell, Format
-from apps.usage.domain.moments import parse_moment
+from apps.usage.domain.moments import MICROSECOND, microseconds, parse_moment
 from apps.usage.domain.records import LONGEST_RECORD
 
 ROWS_OF_A_BLOCK = 5_000
+_LONGEST = LONGEST_RECORD // MICROSECOND
 # A column beside the portal's own: when the agent signed in or out before, "" where the file tells nothing of that.
 BEFORE = "before"
+_COLUMNS = ("customer", "agent_id", "record_id", "licence")
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +58,6 @@ class OpenSession:
         )
 
 
-class _Event(NamedTuple):
-    """Signing in or out. Events sort by their time; at the same moment an agent first signs out."""
-
-    moment: datetime
-    opens: bool
-    event_id: str
-    line_number: int
-    cells: Mapping[str, str]
-    said: tuple[str, ...]  # what it calls that, in the order of the columns that are wanted
-
-
-class _Row(NamedTuple):
-    line_number: int
-    text: str
-    cells: Mapping[str, str]
-    fault: Fault | None
-
-
 def pair_events(
     blocks: Iterator[Block], format_: Format, *, zone: ZoneInfo | None
 ) -> Iterator[tuple[Block, int]]:
@@ -80,19 +65,18 @@ def pair_events(
 
     A row for each signing in, and for each signing out that ends none of them; they depend on nothing but the file.
 
-    All that sign in or out are held until the end of the file, some hundred bytes each: their order in it means
-    nothing, and an event that comes twice counts once. Line and text of a row are those of its event; the text is what
-    was wanted of it, as it calls it, and nothing else of the agent.
+    What signs in or out waits on disk until the end of the file: its order there means nothing, and an event that
+    comes twice counts once. Line and text of a row are those of its event; the text is what was wanted of it, as it
+    calls it, and nothing else of the agent.
     """
     reader = _Reader(format_, zone)
-    for block in blocks:
-        reader.read(block)
-        yield Block([], [], {}, {}), reader.forget_left_out()
-    rows = iter(
-        sorted((*reader.bad, *_sessions(reader.events, format_.wanted)), key=attrgetter("line_number"))
-    )
-    while chunk := list(islice(rows, ROWS_OF_A_BLOCK)):
-        yield _block(chunk), 0
+    with Events() as events:
+        for block in blocks:
+            events.add(reader.read(block))
+        yield Block([], [], {}, {}), reader.left_out + events.meet()
+        rows = (row for told in events.tell() if (row := _row(*told)) is not None)
+        while chunk := list(islice(rows, ROWS_OF_A_BLOCK)):
+            yield _block(chunk), 0
 
 
 def moments_of(block: Block, zone: ZoneInfo | None) -> list[datetime | None]:
@@ -162,107 +146,82 @@ def _moment(text: str, zone: ZoneInfo | None) -> datetime | None:
         return None
 
 
+class _Row(NamedTuple):
+    """What becomes of an event: a session, or why it is none."""
+
+    event: Event
+    fault: str
+    started_at: str
+    ended_at: str = ""
+    before: str = ""
+
+
 class _Reader:
-    """Picks the events that open and close out of all rows."""
+    """Picks the events that open and close out of all rows, and counts the others."""
 
     def __init__(self, format_: Format, zone: ZoneInfo | None) -> None:
         assert format_.pair
-        self.pair = format_.pair
-        self.wanted = format_.wanted
-        self.cells = {ours: cell for ours, cell in format_.columns.items() if ours != "ended_at"}
-        self.opens = {name.casefold() for name in self.pair.opens}
-        self.closes = {name.casefold() for name in self.pair.closes}
+        self.format = format_
+        self.event_column = format_.pair.event
+        self.opens = {name.casefold(): False for name in format_.pair.closes}
+        self.opens |= {name.casefold(): True for name in format_.pair.opens}
         self.zone = zone
-        self.events: dict[tuple[str, str], dict[tuple[bool, str], _Event]] = {}
-        self.bad: list[_Row] = []
-        self._left_out = 0
+        self.left_out = 0
 
-    def forget_left_out(self) -> int:
-        count, self._left_out = self._left_out, 0
-        return count
+    def read(self, block: Block) -> Iterator[Event]:
+        columns = [self.format.columns.get(name, Cell()).of(block) for name in (*_COLUMNS, "started_at")]
+        said = {name: block.columns[name] for name in self.format.wanted if name in block.columns}
+        for index, kind in enumerate(block.column(self.event_column)):
+            line_number, text = block.line_numbers[index], block.texts[index]
+            opens = self.opens.get(kind.casefold())
+            if index in block.broken:
+                yield Event(line_number, text, block.broken[index].value)
+            elif opens is None:
+                self.left_out += 1
+            else:
+                customer, agent_id, record_id, licence, written = (column[index] for column in columns)
+                fault, moment = self._moment(agent_id, record_id, written)
+                if not fault:
+                    cells = {name: column[index] for name, column in said.items() if column[index]}
+                    text = _json(cells)[:LONGEST_TEXT]
+                who = (customer, agent_id, record_id, licence)
+                yield Event(line_number, text, fault, *who, opens, moment, written)
 
-    def read(self, block: Block) -> None:
-        for number, kind in enumerate(block.columns.get(self.pair.event, ())):
-            if number in block.broken:
-                fault = block.broken[number]
-                self.bad.append(_Row(block.line_numbers[number], block.texts[number], {}, fault))
-                continue
-            what = kind.casefold()
-            if what not in self.opens and what not in self.closes:
-                self._left_out += 1
-                continue
-            self._take(block, number, opens=what in self.opens)
-
-    def _take(self, block: Block, number: int, *, opens: bool) -> None:
-        cells = {ours: _cell(block, cell, number) for ours, cell in self.cells.items()}
-        line_number = block.line_numbers[number]
+    def _moment(self, agent_id: str, record_id: str, written: str) -> tuple[str, int]:
+        """Why an event is none, and when it was."""
         try:
-            if not cells["record_id"]:
+            if not record_id:
                 raise RejectedRowError(Fault.NO_RECORD_ID)
-            if not cells["agent_id"]:
+            if not agent_id:
                 raise RejectedRowError(Fault.NO_ACTOR)
-            moment = parse_moment(cells["started_at"], self.zone)
+            return "", microseconds(parse_moment(written, self.zone))
         except RejectedRowError as error:
-            self.bad.append(_Row(line_number, block.texts[number], cells, error.fault))
-            return
-        said = tuple(block.columns[name][number] if name in block.columns else "" for name in self.wanted)
-        event = _Event(moment, opens, cells["record_id"], line_number, cells, said)
-        of_agent = self.events.setdefault((cells.get("customer", ""), cells["agent_id"]), {})
-        known = of_agent.setdefault((opens, event.event_id), event)
-        if known is not event:  # delivered twice; the one that sorts first, whichever came first
-            self._left_out += 1
-            of_agent[opens, event.event_id] = min(known, event, key=_order)
+            return error.fault.value, 0
 
 
-def _sessions(
-    events: Mapping[tuple[str, str], Mapping[tuple[bool, str], _Event]], wanted: Sequence[str]
-) -> Iterator[_Row]:
-    for of_agent in events.values():
-        yield from _sessions_of_agent(sorted(of_agent.values(), key=_order), wanted)
+def _row(event: Event, before: Sign | None, after: Sign | None) -> _Row | None:
+    """What becomes of an event between its neighbours; nothing of one that ends the session before it.
 
-
-def _sessions_of_agent(events: Sequence[_Event], wanted: Sequence[str]) -> Iterator[_Row]:
-    for before, event, after in zip((None, *events), events, (*events[1:], None), strict=False):
-        if event.opens:
-            yield _row(event, wanted, before, ended_by=after)
-        elif before is None or not before.opens:
-            yield _row(event, wanted, before)
-
-
-def _row(event: _Event, wanted: Sequence[str], before: _Event | None, ended_by: _Event | None = None) -> _Row:
-    """Of a session that a later signing in ends more than 31 days after, the end is not known."""
-    cells = {**event.cells, BEFORE: before.cells["started_at"] if before else ""}
+    Of a session that a later signing in ends more than 31 days after, the end is not known.
+    """
+    since = before.written if before else ""
+    if event.fault:
+        return _Row(event, event.fault, event.written)
+    if before and before.opens and not event.opens:
+        return None
     if not event.opens:
-        cells |= {"started_at": "", "ended_at": event.cells["started_at"]}
-    elif ended_by and not (ended_by.opens and ended_by.moment - event.moment > LONGEST_RECORD):
-        cells["ended_at"] = ended_by.cells["started_at"]
-    said = {name: value for name, value in zip(wanted, event.said, strict=True) if value}
-    text = json.dumps(said, ensure_ascii=False)[:LONGEST_TEXT]
-    return _Row(event.line_number, text, cells, None if event.opens else Fault.NO_SIGN_IN)
-
-
-def _order(event: _Event) -> tuple[datetime, bool, str, int]:
-    return (event.moment, event.opens, event.event_id, event.line_number)
-
-
-def _cell(block: Block, cell: Cell, number: int) -> str:
-    if not cell.columns:
-        return cell.constant
-    return next(
-        (
-            found
-            for name in cell.columns
-            if (found := block.columns[name][number] if name in block.columns else "")
-        ),
-        "",
-    )
+        return _Row(event, Fault.NO_SIGN_IN.value, "", event.written, since)
+    if after is None or (after.opens and after.moment - event.moment > _LONGEST):
+        return _Row(event, "", event.written, "", since)
+    return _Row(event, "", event.written, after.written, since)
 
 
 def _block(rows: Sequence[_Row]) -> Block:
-    names = dict.fromkeys([name for row in rows for name in row.cells] + [BEFORE, "ended_at"])
+    events = [row.event for row in rows]
+    columns = {name: [getattr(event, name) for event in events] for name in _COLUMNS}
     return Block(
-        [row.line_number for row in rows],
-        [row.text for row in rows],
-        {name: [row.cells.get(name, "") for row in rows] for name in names},
-        {number: row.fault for number, row in enumerate(rows) if row.fault is not None},
+        [event.line_number for event in events],
+        [event.text for event in events],
+        columns | {name: [getattr(row, name) for row in rows] for name in ("started_at", "ended_at", BEFORE)},
+        {index: Fault(row.fault) for index, row in enumerate(rows) if row.fault},
     )

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from apps.usage.domain.blocks import LONGEST_TEXT, Block
 from apps.usage.domain.faults import Fault, RejectedRowError
-from apps.usage.domain.formats import Cell, Format, Span
+from apps.usage.domain.formats import Format, Span
 from apps.usage.domain.licences import LicenceHistory, licence_on
 from apps.usage.domain.moments import parse_moment
 from apps.usage.domain.numbers import decimal_of, whole_units
@@ -61,9 +61,7 @@ def _translated(block: Block, format_: Format, context: Context) -> Block:
     if format_.unfold:
         block = _unfolded(block, format_)
     block = _kept(block, format_, context)
-    columns: dict[str, Sequence[str]] = {
-        ours: column_of(block, cell) for ours, cell in format_.columns.items()
-    }
+    columns: dict[str, Sequence[str]] = {ours: cell.of(block) for ours, cell in format_.columns.items()}
     if format_.span:
         columns["occurred_at"], block = _last_days(block, format_.span)
     if format_.channels:
@@ -72,7 +70,7 @@ def _translated(block: Block, format_: Format, context: Context) -> Block:
         columns["quantity"], block = _units(block, columns["quantity"], decimal)
     for name, meaning in format_.open_while.items():
         ended = columns.get("ended_at", [""] * len(block))
-        open_ = [value.casefold() in meaning for value in theirs(block, name)]
+        open_ = [value.casefold() in meaning for value in block.column(name)]
         columns["ended_at"] = ["" if each else end for each, end in zip(open_, ended, strict=True)]
     return _finish(Block(block.line_numbers, block.texts, columns, block.broken), format_, context)
 
@@ -108,28 +106,12 @@ def fill_licences(block: Block, context: Context) -> Block:
     return Block(block.line_numbers, block.texts, {**columns, "licence": licences}, broken)
 
 
-def column_of(block: Block, cell: Cell) -> Sequence[str]:
-    """A column of ours: one of theirs as it is, or row by row the first of several that says something."""
-    if not cell.columns:
-        return [cell.constant] * len(block)
-    first, *others = (theirs(block, name) for name in cell.columns)
-    for other in others:
-        first = [one or another for one, another in zip(first, other, strict=True)]
-    return first
-
-
-def theirs(block: Block, name: str) -> Sequence[str]:
-    """A column of theirs; a file may lack one that its format does not insist on."""
-    found = block.columns.get(name)
-    return [""] * len(block) if found is None else found
-
-
 def _kept(block: Block, format_: Format, context: Context) -> Block:
     """Rows that the format asks for, and broken ones: nobody knows what those are."""
     for name, wanted in format_.keep.items():
         chosen = [
             number
-            for number, value in enumerate(theirs(block, name))
+            for number, value in enumerate(block.column(name))
             if value.casefold() in wanted or number in block.broken
         ]
         context.left_out += len(block) - len(chosen)
@@ -153,7 +135,7 @@ def _unfolded(block: Block, format_: Format) -> Block:
     """A row for each element of the list that a column holds as JSON. Without an element a row is none."""
     chosen: list[int] = []
     elements: list[Any] = []
-    for number, text in enumerate(theirs(block, format_.unfold)):
+    for number, text in enumerate(block.column(format_.unfold)):
         found = [None] if number in block.broken else _elements(text)
         chosen += [number] * len(found)
         elements += found
@@ -205,7 +187,7 @@ def _inside(element: Any, path: Sequence[str]) -> str:
 def _last_days(block: Block, span: Span) -> tuple[list[str], Block]:
     """The last day of what each row adds up, as a moment on it."""
     moments, broken = [], dict(block.broken)
-    rows = zip(theirs(block, span.first), theirs(block, span.last), strict=True)
+    rows = zip(block.column(span.first), block.column(span.last), strict=True)
     for number, (first, last) in enumerate(rows):
         try:
             moments.append("" if number in broken else _last_day(first, last))
@@ -240,12 +222,12 @@ def _by_channel(
 ) -> Block:
     """A record for each channel of which a row has units; its id is what the row is known by, and the channel."""
     identities = [
-        " | ".join(parts) for parts in zip(*(theirs(block, name) for name in format_.identity), strict=True)
+        " | ".join(parts) for parts in zip(*(block.column(name) for name in format_.identity), strict=True)
     ]
     chosen: list[int] = []
     broken: dict[int, Fault] = {}
     made: dict[str, list[str]] = {"record_id": [], "sku": [], "quantity": []}
-    channels = [(name, sku, theirs(block, name)) for name, sku in format_.channels.items()]
+    channels = [(name, sku, block.column(name)) for name, sku in format_.channels.items()]
     for number, identity in enumerate(identities):
         if number in block.broken:
             broken[len(chosen)] = block.broken[number]

@@ -240,23 +240,24 @@ def _read_once_more(
     """A file that was read to its end, and has rows that may be taken today. What the first time counted stays."""
     imported = UsageImported(unknown_columns=opened.unknown_columns)
     desk = Desk(delivery, opened.reading)
-    with scope(sender):
-        open_rows = delivery.rows_kept_aside.filter(settled_at=None).values_list("line_number", "part", "pk")
-        aside = {(line_number, part): pk for line_number, part, pk in open_rows}
     for block, prepared in opened.blocks():
         with scope(sender):
             settled = opened.settle(desk, block, prepared)
             imported.add(settled)
-            _settle_rows_aside(delivery, block, settled, aside)
+            _settle_rows_aside(delivery, block, settled)
         progress(imported)
     imported.left_out = opened.context.left_out
     return imported
 
 
-def _settle_rows_aside(
-    delivery: Delivery, block: Block, settled: Settled, aside: dict[tuple[int, int], int]
-) -> None:
+def _settle_rows_aside(delivery: Delivery, block: Block, settled: Settled) -> None:
     """Rows that were kept aside and are taken now are no longer."""
+    of_block = delivery.rows_kept_aside.filter(
+        settled_at=None, line_number__range=(block.line_numbers[0], block.line_numbers[-1])
+    )
+    aside = {(number, part): pk for number, part, pk in of_block.values_list("line_number", "part", "pk")}
+    if not aside:
+        return
     taken: dict[str, list[int]] = {}
     for row, place in enumerate(zip(block.line_numbers, block.parts(), strict=True)):
         if place in aside and row not in settled.faults:
