@@ -106,5 +106,10 @@
   document.addEventListener("pointerover", readOut);
   document.addEventListener("focusin", readOut);
 
+  /* Where tabs do not fit, the one that is open is in view. */
+  document.querySelectorAll(".tab[aria-current]").forEach(function (tab) {
+    tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - (tab.parentElement.clientWidth - tab.clientWidth) / 2;
+  });
+
   showTheme();
 })();
