@@ -10,7 +10,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-AHEAD = 2  # one to be taken, and one that is being made when that takes longer than usual
+_AHEAD = 2  # one to be taken, and one that is being made when that takes longer than usual
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -18,11 +18,14 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
     What makes them must not touch the database: connections belong to threads.
     """
-    with ThreadPoolExecutor(1) as thread:
-        coming = deque(thread.submit(_next, items) for _ in range(AHEAD))
+    thread = ThreadPoolExecutor(1)
+    try:
+        coming = deque(thread.submit(_next, items) for _ in range(_AHEAD))
         while (found := coming.popleft().result()) is not None:
             coming.append(thread.submit(_next, items))
             yield found[0]
+    finally:  # who stops here waits for the one that is being made, and none is begun
+        thread.shutdown(cancel_futures=True)
 
 
 def _next(items: Iterator[Item]) -> tuple[Item] | None:

@@ -20,8 +20,8 @@ from psycopg.pq import Format
 from psycopg.rows import TupleRow
 
 _NO_NULLS, _FIRST_INDEX = 0, 1
-FOREVER = 2**63 - 1  # how PostgreSQL sends ``infinity``
-POSTGRESQL_EPOCH = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
+_FOREVER = 2**63 - 1  # how PostgreSQL sends ``infinity``
+_POSTGRESQL_EPOCH = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 
 
 def columns(rows: Iterable[Sequence[object]]) -> list[str]:
@@ -86,13 +86,13 @@ class Moments(Array):
     element_oid, oid, width = 1184, 1185, 8
 
     def __init__(self, values: NDArray[np.int64]) -> None:
-        super().__init__(np.where(values == FOREVER, FOREVER, values - POSTGRESQL_EPOCH))
+        super().__init__(np.where(values == _FOREVER, _FOREVER, values - _POSTGRESQL_EPOCH))
 
 
 def read_moments(sent: bytes) -> NDArray[np.int64]:
     """What ``timestamptz_send`` gives of many moments, in microseconds since 1970; ``infinity`` is the largest."""
     moments = np.frombuffer(sent, ">i8").astype(np.int64)
-    return np.where(moments == FOREVER, FOREVER, moments + POSTGRESQL_EPOCH)
+    return np.where(moments == _FOREVER, _FOREVER, moments + _POSTGRESQL_EPOCH)
 
 
 class _ArrayDumper(Dumper):
@@ -107,13 +107,20 @@ class _ArrayDumper(Dumper):
 
 
 @contextmanager
+def plain_cursor() -> Iterator[psycopg.Cursor[TupleRow]]:
+    """psycopg's own cursor of the connection. Its errors are Django's, like those of any other."""
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
+
+
+@contextmanager
 def array_cursor() -> Iterator[psycopg.Cursor[TupleRow]]:
     """A cursor of the connection that takes arrays as parameters.
 
     Megabytes are sent in one go, while other threads run: in small parts each of them would have to wait for its turn.
     """
-    connected: psycopg.Connection[TupleRow] = connection.connection
-    with psycopg.Cursor(connected) as cursor:
+    with plain_cursor() as cursor:
+        connected = cursor.connection
         for kind in (SmallInts, Ints, BigInts, Moments):
             cursor.adapters.register_dumper(kind, _ArrayDumper)
         before = connected.pgconn.nonblocking

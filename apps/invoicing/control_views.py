@@ -41,7 +41,7 @@ from apps.reconciliation.control_words import about_name, certainty_name, groupe
 from apps.reconciliation.models import ControlPaper
 from apps.reconciliation.proof_addresses import ProofAddresses
 from apps.reconciliation.services import compare_once_more
-from apps.usage.services.deliveries import shown_name
+from apps.usage.services.opening import shown_name
 
 MOST_REASONS, MOST_CAUSES = 12, 4
 

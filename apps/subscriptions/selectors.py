@@ -9,7 +9,9 @@ from datetime import date
 from django.db.models import QuerySet
 
 from apps.catalogue.domain.kinds import LicenceModel, Service, SkuKind, UsageType
-from apps.core.domain.periods import Period
+from apps.core.bulk import Ints, array_cursor
+from apps.core.domain.day_runs import DayRuns
+from apps.core.domain.periods import LONGEST_CYCLE, Period
 from apps.organisations.models import Customer
 from apps.subscriptions.domain.commitments import Line, committed_by_day, quantity_on
 from apps.subscriptions.domain.cycles import Cycle, Term, list_cycles
@@ -134,6 +136,38 @@ def list_standings(customer_ids: Sequence[int], service: Service) -> dict[int, S
 def closed_as(customer: Customer, service: Service, first_day: date) -> QuerySet[ClosedCycle]:
     """The closed cycle of a service that starts on a day: one, or none while it is open."""
     return ClosedCycle.objects.filter(customer=customer, service=service, first_day=first_day)
+
+
+def closed_cycles_looking_at(*, service: Service, days: DayRuns) -> QuerySet[ClosedCycle]:
+    """Closed cycles whose invoices look at one of these days of records of a service.
+
+    A contact-centre invoice carries the digital cycles that end in its cycle (R10): their records can be a month older.
+    """
+    if not len(days):
+        return ClosedCycle.objects.none()
+    with array_cursor() as cursor:  # a file may touch thousands of customers at once
+        cursor.execute(
+            """
+            SELECT DISTINCT closed.id FROM subscriptions_closedcycle AS closed
+            JOIN unnest(%(customers)s::int[], %(first)s::int[], %(last)s::int[]) AS changed (customer_id, first, last)
+                ON changed.customer_id = closed.customer_id
+            WHERE closed.service = ANY(%(services)s)
+              AND closed.first_day - %(reach)s <= date '1970-01-01' + changed.last
+              AND closed.last_day >= date '1970-01-01' + changed.first
+            """,
+            {
+                "services": [service.value, Service.CONTACT_CENTRE.value],
+                "reach": LONGEST_CYCLE.days if service is Service.DIGITAL else 0,
+                **days_sent(days),
+            },
+        )
+        found = [pk for (pk,) in cursor]
+    return ClosedCycle.objects.filter(pk__in=found)
+
+
+def days_sent(days: DayRuns) -> dict[str, Ints]:
+    """Runs of days as parameters of a statement."""
+    return {"customers": Ints(days.owners), "first": Ints(days.first), "last": Ints(days.last)}
 
 
 def list_closed_cycles(customer: Customer, service: Service) -> list[Cycle]:

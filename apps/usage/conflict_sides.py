@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +10,9 @@ from django.db.models import Max
 
 from apps.catalogue.domain.kinds import Service
 from apps.catalogue.models import Offer
-from apps.core.domain.periods import LONGEST_CYCLE, Period
-from apps.subscriptions.models import ClosedCycle
+from apps.core.domain.day_runs import DayRuns
+from apps.core.domain.periods import Period
+from apps.subscriptions.selectors import closed_cycles_looking_at
 from apps.usage.domain.days import days_changed
 from apps.usage.domain.records import Content, Kind
 from apps.usage.models import Conflict, Event, Interval
@@ -51,30 +53,25 @@ def service_of(conflict: Conflict) -> Service:
 
 def days_touched(conflict: Conflict) -> list[Period]:
     """The days whose figures the decision can change: those of both sides, as runs."""
-    contents = [get_stored(conflict).content, conflict.content]
-    if conflict.kind == Kind.DIGITAL_USAGE:
+    return days_of([get_stored(conflict).content, conflict.content], Kind(conflict.kind))
+
+
+def days_of(contents: Sequence[Content], kind: Kind) -> list[Period]:
+    """The days whose figures records of a customer can change, as runs."""
+    if kind is Kind.DIGITAL_USAGE:
         days = sorted({content.started_at.astimezone(UTC).date() for content in contents})
         return [Period(day, day) for day in days]
-    hours = Offer.objects.aggregate(longest=Max("longest_open_hours"))["longest"]
-    return days_changed(contents, longest_open=timedelta(hours=hours))
+    return days_changed(contents, longest_open=longest_open())
+
+
+def longest_open() -> timedelta:
+    """How long a record without an end may count, by the most patient offer."""
+    hours: int = Offer.objects.aggregate(longest=Max("longest_open_hours"))["longest"]
+    return timedelta(hours=hours)
 
 
 def list_closed_cycles_touched(conflict: Conflict) -> list[Period]:
-    """The closed cycles whose invoices look at one of these days, in order.
-
-    A contact-centre invoice carries the digital cycles that end in its cycle (R10): their records can be a month older.
-    """
-    days = days_touched(conflict)
-    service = service_of(conflict)
-    reach = LONGEST_CYCLE if service is Service.DIGITAL else timedelta(0)
-    near = ClosedCycle.objects.filter(
-        customer=conflict.customer_id,
-        service__in={service, Service.CONTACT_CENTRE},
-        first_day__lte=max(period.last for period in days) + reach,
-        last_day__gte=min(period.first for period in days),
-    )
-    return [
-        Period(first, last)
-        for first, last in near.order_by("first_day").values_list("first_day", "last_day")
-        if any(period.meet(first - reach, last) is not None for period in days)
-    ]
+    """The closed cycles whose invoices look at one of these days, in order."""
+    days = DayRuns.of(conflict.customer_id, days_touched(conflict))
+    found = closed_cycles_looking_at(service=service_of(conflict), days=days)
+    return [Period(*ends) for ends in found.order_by("first_day").values_list("first_day", "last_day")]

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from apps.core.tenancy import current_scope
 from apps.organisations.models import Customer
+from apps.subscriptions.services import lock_customers
 from apps.usage.domain.blocks import Block
 from apps.usage.domain.faults import Fault
 from apps.usage.domain.formats import Format
@@ -40,12 +41,13 @@ def beside_stored(block: Block, context: Context, *, source: str) -> tuple[Block
     """Rows of events beside the sessions that are stored when they are settled, and the ends that these have by them.
 
     A sign-out that a stored session ends with says the same again: it is a copy of that session, not a row kept aside.
-    So is a part of a stream that comes twice. Other files' rows stay as they are. Runs in the sender's open scope;
-    three queries at most.
+    So is a part of a stream that comes twice. Other files' rows stay as they are. Runs in the sender's open scope, and
+    keeps the customers locked: of two files at once the second sees what the first has stored. Four queries at most.
     """
     if BEFORE not in block.columns:
         return block, None
     pks = {pk for name in set(block.columns["customer"]) if (pk := context.customers.get(name)) is not None}
+    lock_customers(pks)
     sessions = Interval.objects.filter(
         customer_id__in=pks,
         kind=Kind.AGENT_SESSION,

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
-import psycopg
-from django.db import connection
 from numpy.typing import NDArray
 
-from apps.core.bulk import read_moments
+from apps.core.bulk import plain_cursor, read_moments
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.usage.domain.records import LONGEST_RECORD, Kind
 from apps.usage.selectors import Records, midnight
@@ -40,7 +38,7 @@ def read_recorded(
         "upto": midnight(days.last + ONE_DAY),
         "longest": max(LONGEST_RECORD, longest_open),
     }
-    with psycopg.Cursor(connection.connection) as cursor:
+    with plain_cursor() as cursor:
         rows = cursor.execute(_RECORDS, values, binary=True).fetchall()
     return {
         Kind(kind): RecordedRecords(

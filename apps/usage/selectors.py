@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
-import psycopg
 from django.db import connection
 from numpy.typing import NDArray
 
-from apps.core.bulk import read_moments
+from apps.core.bulk import plain_cursor, read_moments
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.organisations.models import Customer
 from apps.usage.domain.records import LONGEST_RECORD, Kind
@@ -63,7 +62,7 @@ def read_records(
         "longest": max(LONGEST_RECORD, longest_open),
     }
     found: list[dict[Kind, Records]] = [{} for _ in windows]
-    with psycopg.Cursor(connection.connection) as cursor:
+    with plain_cursor() as cursor:
         rows = cursor.execute(_RECORDS.format(actors=_JOINED), values, binary=True).fetchall()
         if any(actors.count("\n") != len(premium) - 1 for *_, actors, _start, _end, premium in rows):
             rows = cursor.execute(_RECORDS.format(actors=_LISTED), values, binary=True).fetchall()

@@ -13,7 +13,7 @@ from apps.usage.domain.blocks import Block, gather
 from apps.usage.domain.columns import Reading, read_columns
 from apps.usage.domain.controls import ControlLine, read_control_totals
 from apps.usage.domain.files import OpenedFile, open_usage_file
-from apps.usage.domain.formats import Format, choose
+from apps.usage.domain.formats import Format, choose, hold_once
 from apps.usage.domain.translation import Context, translate
 from apps.usage.reasons import told
 
@@ -57,6 +57,7 @@ def try_format(*, format_: Format, sample: str, now: datetime) -> Trial:
     missing = [name for name in format_.recognise if name not in opened.names]
     if missing:
         choose(opened.names, [format_], name=format_.name)
+    hold_once(format_, opened.names)
     if format_.is_control:
         return _control_trial(opened, format_)
     return _usage_trial(opened, format_, now)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.core.tenancy import PROVIDER, scope
@@ -22,7 +24,14 @@ from apps.usage.models import (
     RowKeptAside,
     Source,
 )
-from apps.usage.services import deliveries, importing, opening, receive_file
+from apps.usage.services import (
+    UsageImported,
+    deliveries,
+    import_usage,
+    importing,
+    opening,
+    receive_file,
+)
 from apps.usage.services.formats import delete_format, save_format
 from apps.usage.services.kept_files import read_again, stored_file
 from apps.usage.services.licences import import_licences
@@ -47,19 +56,10 @@ BLUE_ALONE = DESCRIPTION + '\n[keep]\nColour = ["blue"]\n'
 
 
 @pytest.fixture(autouse=True)
-def in_small_parts(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def in_small_parts(folders: Path, rung: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker reads ten rows and gives up its place."""
-    settings.MEDIA_ROOT = tmp_path / "files"
     monkeypatch.setattr(opening, "ROWS_AT_ONCE", ROWS_AT_ONCE)
     monkeypatch.setattr(tasks, "SECONDS_A_PART", 0.0)
-
-
-@pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Deliveries that workers were told of."""
-    told: list[int] = []
-    monkeypatch.setattr(tasks.read_delivery, "delay", told.append)
-    return told
 
 
 def lines(count: int, *, team: str = "C-100", zone: str = "Z") -> str:
@@ -137,6 +137,33 @@ def test_a_file_whose_description_is_changed_in_the_middle_is_read_from_its_begi
     assert (delivery.state, delivery.failure) == (DeliveryState.DONE, "")
     assert outcomes(delivery) == (60, 50, 10, 0, 0)
     assert len(sessions()) == 60
+
+
+def test_a_command_that_was_stopped_begins_again_by_the_description_of_today(
+    bob: User, licences: None, tmp_path: Path
+) -> None:
+    path = tmp_path / "sessions.csv"
+    path.write_text(lines(60))
+
+    def take(progress: Callable[[UsageImported], None] = lambda so_far: None) -> UsageImported:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        now = timezone.now()
+        return import_usage(
+            kind="", path=path, sha256=sha256, sender=bob.scope, now=now, source="acd", progress=progress
+        )
+
+    def stop(so_far: UsageImported) -> None:
+        raise KeyboardInterrupt
+
+    described(bob, DESCRIPTION)
+    with pytest.raises(KeyboardInterrupt):
+        take(stop)
+    assert len(sessions()) == 10
+    described(bob, BLUE_ALONE)
+    found = take()
+    assert (found.rows, found.duplicate, found.left_out) == (40, 6, 20)
+    blue = {f"row{number:03}" for number in range(60) if number % 3}
+    assert sessions() == blue | {f"row{number:03}" for number in range(10)}
 
 
 def test_rows_kept_aside_by_the_description_before_are_judged_anew(

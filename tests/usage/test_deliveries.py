@@ -15,16 +15,26 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connections
+from django.db import OperationalError, connections
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
+from apps.core.bulk import array_cursor
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
 from apps.usage.domain.records import Outcome
 from apps.usage.models import Channel, Delivery, DeliveryState, Interval, RowKeptAside, Source, SourceDay
-from apps.usage.services import UsageRefused, importing, opening, read_delivery, receive_file, take_records
+from apps.usage.services import (
+    UsageRefused,
+    importing,
+    opening,
+    read_delivery,
+    receive_file,
+    storing,
+    take_records,
+)
 from tests.conftest import NOW, import_file
 from tests.factories.importers import begin, import_for
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
@@ -174,6 +184,24 @@ def test_a_worker_leaves_a_file_to_the_one_that_has_it_until_that_is_given_up(
     assert read(delivery)
     assert again(delivery).rows == 0
     assert read(delivery, now=NOW + timedelta(minutes=2))
+    assert counts(delivery) == (5, 0, 0, 0)
+
+
+def test_a_worker_whose_statement_the_database_breaks_off_leaves_the_file_to_the_next(
+    own_customer: Customer, files: UsageFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deadlock(arriving: object) -> bool:
+        with array_cursor() as cursor:
+            cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END $$")
+        return True
+
+    delivery = receive(files.write(HEADER + numbered(range(5))))
+    with monkeypatch.context() as patch:
+        patch.setattr(storing, "insert", deadlock)
+        with pytest.raises(OperationalError, match="deadlock"):
+            read(delivery)
+    assert again(delivery).state == DeliveryState.READING
+    assert read(delivery, now=timezone.now() + 2 * importing.LEASE)
     assert counts(delivery) == (5, 0, 0, 0)
 
 
@@ -371,7 +399,7 @@ fact_lists = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     drawn=fact_lists,
     deliveries=st.lists(

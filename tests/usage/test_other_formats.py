@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,10 @@ from apps.accounts.models import User
 from apps.core.tenancy import PROVIDER, Scope, scope
 from apps.organisations.models import Customer
 from apps.usage.models import Delivery, Event, Interval, RowKeptAside, Source
-from apps.usage.services import UsageImported, UsageRefused, import_usage, opening
+from apps.usage.services import UsageImported, UsageRefused, freshness, import_usage, opening, settling
 from apps.usage.services.formats import save_format
 from apps.usage.services.licences import import_licences
+from apps.usage.services.storing import Arriving
 from tests.conftest import NOW
 from tests.usage.test_formats import SESSIONS
 
@@ -165,6 +167,29 @@ def test_after_a_crash_the_ends_of_earlier_files_sessions_are_not_passed_over(
     with scope(PROVIDER):
         delivery = Delivery.objects.get(file_name="second.ndjson")
         assert (delivery.rows, delivery.accepted) == (6, 6)
+
+
+def test_ends_of_earlier_files_sessions_are_settled_with_the_rows(
+    guide_example: Customer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What two files touch is locked in one order only where each transaction locks it once."""
+    give_licences(f"agent_id,licence,from\n{AGENTS}")
+    in_order = sorted(EVENTS, key=lambda event: json.loads(event)["EventTimestamp"])
+    first, second = tmp_path / "first.ndjson", tmp_path / "second.ndjson"
+    cut = next(place for place, event in enumerate(in_order) if json.loads(event)["EventId"].endswith("0007"))
+    first.write_text("".join(in_order[:cut]))
+    second.write_text("".join(in_order[cut:]))
+    take(first)
+    counted: list[int] = []
+
+    def count_days(arriving: Arriving, **what: Any) -> None:
+        counted.append(len(arriving))
+        freshness.count_days(arriving, **what)
+
+    monkeypatch.setattr(settling, "count_days", count_days)
+    accepted = take(second).accepted
+    assert counted == [accepted + 1]
+    assert stored() == PAIRED
 
 
 def test_a_file_that_came_too_early_is_read_again_when_the_one_before_is_there(

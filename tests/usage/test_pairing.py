@@ -136,6 +136,21 @@ def test_signing_out_completes_a_session_that_came_before() -> None:
     assert block.broken == {}
 
 
+def test_two_customers_may_call_their_sessions_and_agents_alike() -> None:
+    texts = {"agent_id": "one", "record_id": "e2", "licence": "standard", "ended_at": "", "before": ""}
+    columns = {name: [text] * 2 for name, text in texts.items()}
+    columns |= {"customer": ["C-1", "C-2"], "started_at": [at(60), at(61)]}
+    stored = {(customer, "one"): [OpenSession("e1", START)] for customer in ("C-1", "C-2")}
+    _told, ends = meet_stored(Block([1, 2], ["", ""], {**columns}), stored, zone=None)
+    assert ends is not None
+    assert [
+        *zip(ends.columns["customer"], ends.columns["record_id"], ends.columns["ended_at"], strict=True)
+    ] == [
+        ("C-1", "e1", at(60)),
+        ("C-2", "e1", at(61)),
+    ]
+
+
 def test_a_stored_session_is_no_event_of_a_part_that_comes_again() -> None:
     stored = {("", "one"): [OpenSession("e3", START + timedelta(minutes=90))]}
     assert told([ONE], stored) == {("e1", "one", at(0), "")}

@@ -39,7 +39,7 @@ from apps.reconciliation.domain.control_papers import LARGEST_PAPER
 from apps.reconciliation.models import ControlPaper
 from apps.usage.api.bodies import read_file
 from apps.usage.api.views import ReadBefore
-from apps.usage.services.deliveries import shown_name
+from apps.usage.services.opening import shown_name
 
 Json = dict[str, Any]
 

@@ -12,10 +12,11 @@ from django.utils import timezone
 from apps.catalogue.domain.kinds import Service
 from apps.core.bulk import Ints, array_cursor
 from apps.core.domain.day_runs import DayRuns
-from apps.core.domain.periods import LONGEST_CYCLE, Period
+from apps.core.domain.periods import Period
 from apps.organisations.models import Customer
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.models import ClosedCycle, LateChange, StaleCause, Subscription
+from apps.subscriptions.selectors import closed_cycles_looking_at, days_sent
 
 _CUSTOMER_LOCK = 1
 
@@ -62,13 +63,9 @@ def mark_all_stale(*, days: DayRuns, partners: Mapping[int, int], cause: StaleCa
                 "cause": int(cause),
                 "now": timezone.now(),
                 "partners": Ints(np.array([partners[owner] for owner in days.owners.tolist()])),
-                **_sent(days),
+                **days_sent(days),
             },
         )
-
-
-def _sent(days: DayRuns) -> dict[str, Ints]:
-    return {"customers": Ints(days.owners), "first": Ints(days.first), "last": Ints(days.last)}
 
 
 def mark_late(*, customer: Customer, service: Service, days: Iterable[Period]) -> None:
@@ -77,31 +74,8 @@ def mark_late(*, customer: Customer, service: Service, days: Iterable[Period]) -
 
 
 def mark_all_late(*, service: Service, days: DayRuns) -> None:
-    """Records of a service came or went on these days: closed cycles whose invoices look at them are late (R13).
-
-    A contact-centre invoice carries the digital cycles that end in its cycle (R10): their records can be a month older.
-    """
-    if not len(days):
-        return
-    with array_cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT DISTINCT closed.id FROM subscriptions_closedcycle AS closed
-            JOIN unnest(%(customers)s::int[], %(first)s::int[], %(last)s::int[]) AS changed (customer_id, first, last)
-                ON changed.customer_id = closed.customer_id
-            WHERE closed.service = ANY(%(services)s)
-              AND closed.first_day - %(reach)s <= date '1970-01-01' + changed.last
-              AND closed.last_day >= date '1970-01-01' + changed.first
-            """,
-            {
-                "services": [service.value, Service.CONTACT_CENTRE.value],
-                "reach": LONGEST_CYCLE.days if service is Service.DIGITAL else 0,
-                **_sent(days),
-            },
-        )
-        found = [pk for (pk,) in cursor]
-    if found:
-        mark_cycles_late(ClosedCycle.objects.filter(pk__in=found).defer("snapshot"))
+    """Records of a service came or went on these days: closed cycles whose invoices look at them are late (R13)."""
+    mark_cycles_late(closed_cycles_looking_at(service=service, days=days).defer("snapshot"))
 
 
 def mark_cycles_late(closed_cycles: Iterable[ClosedCycle]) -> None:

@@ -113,6 +113,17 @@ def own_format(kind: str) -> Format:
     return Format(OWN_NAME, "Portal", kind, described.columns, columns, is_built_in=True)
 
 
+def hold_once(format_: Format, names: Sequence[str]) -> None:
+    """Each column that a format reads stands in the header once: nobody could tell which of two is meant.
+
+    Raises:
+        FormatError: one stands there twice.
+    """
+    twice = sorted({each for each in format_.wanted if names.count(each) > 1})
+    if twice:
+        raise FormatError(_("the header has twice: %(columns)s"), columns=twice)
+
+
 def choose(names: Iterable[str], formats: Sequence[Format], *, kind: str = "", name: str = "") -> Format:
     """The format of a file with these columns. ``kind`` and ``name`` are what the sender has said, if anything.
 

@@ -103,7 +103,7 @@ def meet_stored(
     """
     columns = {name: list(column) for name, column in block.columns.items()}
     broken = dict(block.broken)
-    ends: dict[str, tuple[int, OpenSession, str]] = {}
+    ends: dict[tuple[str, str], tuple[int, OpenSession, str]] = {}
     agents = zip(columns["customer"], columns["agent_id"], moments_of(block, zone), strict=True)
     for index, (customer, agent, moment) in enumerate(agents):
         for session in stored.get((customer, agent), ()):
@@ -114,9 +114,9 @@ def meet_stored(
                     for name, value in _cells_of(session).items():
                         columns[name][index] = value
                 else:
-                    ends[session.record_id] = index, session, columns["started_at"][index]
+                    ends[customer, session.record_id] = index, session, columns["started_at"][index]
             elif moment and end and session.is_ended_at(end, since=moment):
-                ends[session.record_id] = index, session, columns["ended_at"][index]
+                ends[customer, session.record_id] = index, session, columns["ended_at"][index]
                 columns["ended_at"][index] = ""
     told = Block(block.line_numbers, block.texts, {**columns}, broken)
     return told, _ends(told, list(ends.values())) if ends else None

@@ -6,7 +6,8 @@ COUNT = """
     INSERT INTO usage_sourceday (partner_id, source_id, kind, day, records, until)
     SELECT partner_id, source_id, {kind}, ({start} AT TIME ZONE 'UTC')::date, count(*), max({end})
     FROM {table} GROUP BY 1, 2, 3, 4
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (partner_id, source_id, kind, day)
+    DO UPDATE SET records = excluded.records, until = excluded.until
 """
 
 

@@ -1,5 +1,6 @@
 """The doors for usage: importing it, and deciding what contradicts it."""
 
+from apps.usage.services.calls import Taken, take_records
 from apps.usage.services.conflicts import (
     AlreadyDecided,
     ProviderDecides,
@@ -9,7 +10,7 @@ from apps.usage.services.conflicts import (
     decide_conflicts,
 )
 from apps.usage.services.deliveries import read_delivery, receive_file
-from apps.usage.services.importing import Taken, UsageImported, import_usage, take_records
+from apps.usage.services.importing import UsageImported, import_usage
 from apps.usage.services.opening import DEFAULT_SOURCE, UsageRefused
 
 __all__ = [

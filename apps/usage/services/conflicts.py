@@ -11,15 +11,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.services import record_change
+from apps.catalogue.domain.kinds import Service
 from apps.core.formatting import period
 from apps.core.problems import Refusal
 from apps.core.tenancy import Role, current_scope
 from apps.subscriptions.models import StaleCause
-from apps.subscriptions.services import lock_customer, lock_customers
-from apps.usage.conflict_sides import get_stored, list_closed_cycles_touched
+from apps.subscriptions.services import lock_customer, lock_customers, mark_late, mark_stale
+from apps.usage.conflict_sides import days_of, get_stored, list_closed_cycles_touched
 from apps.usage.domain.records import Content, Kind
 from apps.usage.models import Conflict, Event, Interval
-from apps.usage.services.marking import mark_contents
 
 
 class AlreadyDecided(Refusal):
@@ -126,12 +126,11 @@ def _replace_stored(conflict: Conflict, decision: dict[str, Any]) -> None:
         **_columns(replaced),
         defaults={"partner_id": conflict.partner_id, "took_arriving": False, **decision},
     )
-    mark_contents(
-        customer=conflict.customer,
-        contents=[replaced, conflict.content],
-        kind=Kind(conflict.kind),
-        cause=StaleCause.REPLACED,
-    )
+    days = days_of([replaced, conflict.content], Kind(conflict.kind))
+    if conflict.kind == Kind.DIGITAL_USAGE:
+        mark_late(customer=conflict.customer, service=Service.DIGITAL, days=days)
+    else:
+        mark_stale(customer=conflict.customer, days=days, cause=StaleCause.REPLACED)
 
 
 def _put(conflict: Conflict) -> None:

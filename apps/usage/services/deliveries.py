@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import shutil
 import time
 from datetime import datetime
@@ -22,9 +21,9 @@ from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.selectors import get_customer
 from apps.usage.domain.contents import UnreadableFileError
 from apps.usage.domain.formats import OWN_NAME
-from apps.usage.domain.records import Outcome
-from apps.usage.models import Channel, Delivery, DeliveryState, FormatDescription
-from apps.usage.services.importing import LEASE, read_on
+from apps.usage.models import Channel, Delivery, DeliveryState
+from apps.usage.services.importing import LEASE, begin_again_if_described_anew, read_on
+from apps.usage.services.kept_files import FOLDER, stored_file
 from apps.usage.services.opening import (
     DEFAULT_SOURCE,
     UsageRefused,
@@ -32,17 +31,15 @@ from apps.usage.services.opening import (
     open_file,
     own_partner,
     recognise_file,
+    shown_name,
 )
-from apps.usage.services.settling import storable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-FOLDER = "deliveries"
 # After its time is over a worker waits so long for the block that is being read. Below the time limit of tasks.
 SECONDS_FOR_A_BLOCK = 30.0
 _RECEIVING_LOCK = 2  # customers have the first
-_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def receive_file(
@@ -117,14 +114,7 @@ def _take_turns(sender: Scope) -> None:
 
 def _lacks_its_file(delivery: Delivery) -> bool:
     """It is still to be read, or failed, and there is nothing to read it from."""
-    if delivery.state == DeliveryState.DONE:
-        return False
-    return not delivery.stored_as or not (Path(settings.MEDIA_ROOT) / delivery.stored_as).is_file()
-
-
-def shown_name(name: str) -> str:
-    """The name of a file as it can be shown: nothing in it turns the direction of what is read."""
-    return _UNSHOWN.sub("�", storable(name))[:255]
+    return delivery.state != DeliveryState.DONE and stored_file(delivery) is None
 
 
 def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:
@@ -141,8 +131,7 @@ def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:
             return True
         if delivery.leased_until is not None and delivery.leased_until > now:
             return True
-        if delivery.rows and _is_described_anew(delivery):
-            _begin_again(delivery)
+        begin_again_if_described_anew(delivery, now=now)
         delivery.state = DeliveryState.READING
         delivery.started_at = delivery.started_at or now
         delivery.leased_until = timezone.now() + LEASE
@@ -163,22 +152,6 @@ def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:
         with scope(PROVIDER):
             Delivery.objects.filter(pk=delivery.pk).update(leased_until=None)
     return is_over
-
-
-def _is_described_anew(delivery: Delivery) -> bool:
-    """Whether the description of the file's format is another than that by which reading it began."""
-    return FormatDescription.objects.filter(
-        partner=delivery.partner_id, name=delivery.format_name, changed_at__gt=delivery.started_at
-    ).exists()
-
-
-def _begin_again(delivery: Delivery) -> None:
-    """As if nothing was read: what is stored counts as a duplicate, rows kept aside are judged anew."""
-    delivery.rows_kept_aside.filter(settled_at=None).delete()
-    delivery.started_at = None
-    for name in ("rows", "bytes_read", *(outcome.value for outcome in Outcome)):
-        setattr(delivery, name, 0)
-    delivery.save()
 
 
 def _read_for(delivery: Delivery, until: float, now: datetime) -> bool:

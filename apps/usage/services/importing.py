@@ -1,4 +1,4 @@
-"""The one door through which usage comes in (R13): files, read here or by a worker, and records of a call."""
+"""The one door through which files of usage come in (R13), read here or by a worker. Records of a call: ``calls``."""
 
 from __future__ import annotations
 
@@ -13,26 +13,23 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.core.tenancy import Scope, scope
+from apps.core.tenancy import PROVIDER, Scope, scope
 from apps.organisations.selectors import get_customer
-from apps.usage.contexts import zone_of
-from apps.usage.domain.blocks import Block, block_of_records
-from apps.usage.domain.columns import Reading
+from apps.usage.domain.blocks import Block
 from apps.usage.domain.contents import UnreadableFileError
 from apps.usage.domain.records import Fault, Outcome
-from apps.usage.models import Channel, Delivery, DeliveryState, RowKeptAside
+from apps.usage.models import Channel, Delivery, DeliveryState, FormatDescription, RowKeptAside
 from apps.usage.reasons import in_words
 from apps.usage.services.opening import (
     DEFAULT_SOURCE,
     Opened,
     UsageRefused,
     check_source,
-    described_kind,
-    digital_skus,
     open_file,
     own_partner,
+    shown_name,
 )
-from apps.usage.services.settling import OUTCOMES, Desk, Settled, storable
+from apps.usage.services.settling import OUTCOMES, Desk, Settled, prepare
 
 MOST_REJECTED = 1_000_000  # rows of one file that are no records; who sends more sends something else
 LEASE = timedelta(minutes=5)  # how long a worker may be silent until another one takes over
@@ -75,16 +72,6 @@ class UsageImported:
             self.reasons[fault.value] = self.reasons.get(fault.value, 0) + 1
 
 
-@dataclass(frozen=True)
-class Taken:
-    """What became of the records of a call, one by one, and why some were rejected, by their index."""
-
-    outcomes: list[Outcome]
-    faults: dict[int, Fault]
-    imported: UsageImported
-    delivery: Delivery
-
-
 def import_usage(
     *,
     kind: str,
@@ -111,6 +98,7 @@ def import_usage(
         UnknownCustomer: ``customer_ref`` names nobody.
     """
     check_source(source)
+    began = timezone.now()
     with path.open("rb") as raw:
         size = os.fstat(raw.fileno()).st_size
         with scope(sender):
@@ -125,11 +113,11 @@ def import_usage(
                 format_name="" if opened.format.is_own else opened.format.name,
                 sha256=sha256,
                 defaults={
-                    "file_name": storable(path.name)[:255],
+                    "file_name": shown_name(path.name),
                     "size": size,
                     "channel": channel,
                     "sent_by": sent_by,
-                    "started_at": timezone.now(),
+                    "started_at": began,
                 },
             )
             told_before = _told_before(delivery, opened.unknown_columns)
@@ -137,6 +125,9 @@ def import_usage(
             return told_before
         if delivery.finished_at is not None:
             return _read_once_more(delivery, opened, sender=sender, progress=progress)
+        with scope(PROVIDER):
+            delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
+            begin_again_if_described_anew(delivery, now=began)
         try:
             return read_on(delivery, opened, raw, sender=sender, progress=progress)
         except UnreadableFileError as error:
@@ -161,6 +152,27 @@ def _told_before(delivery: Delivery, unknown_columns: Sequence[str]) -> UsageImp
     )
 
 
+def begin_again_if_described_anew(delivery: Delivery, *, now: datetime) -> None:
+    """Where the description of its format was changed when a part was read: as if nothing was.
+
+    Other rows may become of the file. What is stored counts as a duplicate then, rows kept aside are judged anew.
+    Runs in the provider's scope, with the delivery locked.
+    """
+    if not delivery.rows or not _is_described_anew(delivery):
+        return
+    delivery.rows_kept_aside.filter(settled_at=None).delete()
+    delivery.started_at = now
+    for name in ("rows", "bytes_read", *(outcome.value for outcome in Outcome)):
+        setattr(delivery, name, 0)
+    delivery.save()
+
+
+def _is_described_anew(delivery: Delivery) -> bool:
+    return FormatDescription.objects.filter(
+        partner=delivery.partner_id, name=delivery.format_name, changed_at__gt=delivery.started_at
+    ).exists()
+
+
 def read_on(
     delivery: Delivery,
     opened: Opened,
@@ -178,17 +190,22 @@ def read_on(
         UnreadableFileError: the file is damaged further down. What stands before is settled.
     """
     imported = UsageImported(unknown_columns=opened.unknown_columns)
-    desk = Desk(delivery, opened.reading)
+    desk = Desk(delivery)
     at = delivery.rows
-    for whole, prepared in opened.blocks(skip=at):
+    for prepared in opened.blocks(skip=at):
+        rows = len(prepared.block)
         with scope(sender):
             locked = Delivery.objects.select_for_update().get(pk=delivery.pk)
-            block = whole.part(locked.rows - at, len(whole)) if locked.rows > at else whole
-            at += len(whole)
-            if len(block):
-                settled = opened.settle(desk, block, prepared if block is whole else None)
+            by_others = locked.rows - at
+            at += rows
+            if by_others < 0:  # somebody reads the file from its beginning
+                return imported
+            if 0 < by_others < rows:
+                prepared = prepare(prepared.block.part(by_others, rows), opened.reading)
+            if by_others < rows:
+                settled = opened.settle(desk, prepared)
                 imported.add(settled)
-                _note(locked, settled, rows=len(block), bytes_read=raw.tell())
+                _note(locked, settled, rows=rows - by_others, bytes_read=raw.tell())
         progress(imported)
         if locked.rejected > MOST_REJECTED:
             raise UnreadableFileError(
@@ -239,12 +256,12 @@ def _read_once_more(
 ) -> UsageImported:
     """A file that was read to its end, and has rows that may be taken today. What the first time counted stays."""
     imported = UsageImported(unknown_columns=opened.unknown_columns)
-    desk = Desk(delivery, opened.reading)
-    for block, prepared in opened.blocks():
+    desk = Desk(delivery)
+    for prepared in opened.blocks():
         with scope(sender):
-            settled = opened.settle(desk, block, prepared)
+            settled = opened.settle(desk, prepared)
             imported.add(settled)
-            _settle_rows_aside(delivery, block, settled)
+            _settle_rows_aside(delivery, prepared.block, settled)
         progress(imported)
     imported.left_out = opened.context.left_out
     return imported
@@ -266,57 +283,3 @@ def _settle_rows_aside(delivery: Delivery, block: Block, settled: Settled) -> No
         RowKeptAside.objects.filter(pk__in=pks).update(
             settled_at=timezone.now(), settled_by=delivery.sent_by, outcome=outcome
         )
-
-
-def take_records(
-    *,
-    kind: str,
-    records: Sequence[object],
-    sender: Scope,
-    now: datetime,
-    sha256: str,
-    customer_ref: str = "",
-    source: str = DEFAULT_SOURCE,
-    sent_by: str = "",
-    channel: Channel = Channel.API,
-    line_numbers: Sequence[int] | None = None,
-    delivery: Delivery | None = None,
-) -> Taken:
-    """Take the records of one call, values of JSON. Runs in the sender's open scope.
-
-    Each has its own outcome, whatever becomes of the others. They are a delivery of their own, known by the hash of the
-    call, unless they belong to the one given.
-
-    Raises:
-        UsageRefused: an unknown kind, or no name of a source.
-    """
-    described = described_kind(kind)
-    check_source(source)
-    is_new = False
-    if delivery is None:
-        delivery, is_new = Delivery.objects.get_or_create(
-            partner=own_partner(sender),
-            customer_ref=customer_ref,
-            kind=described.kind,
-            source_name=source,
-            format_name="",
-            sha256=sha256,
-            defaults={"file_name": "", "channel": channel, "sent_by": sent_by, "started_at": timezone.now()},
-        )
-    reading = Reading(
-        described, now, customer_ref, zone_of(source, customer_ref), digital_skus(described.kind)
-    )
-    block = block_of_records(
-        records,
-        (*described.columns, "customer"),
-        line_numbers=range(1, len(records) + 1) if line_numbers is None else line_numbers,
-    )
-    settled = Desk(delivery, reading).settle(block)
-    imported = UsageImported()
-    imported.add(settled)
-    if is_new:
-        Delivery.objects.filter(pk=delivery.pk).update(
-            state=DeliveryState.DONE, finished_at=timezone.now(), rows=len(block), **imported.counts()
-        )
-    outcomes = [OUTCOMES[outcome] for outcome in settled.outcomes.tolist()]
-    return Taken(outcomes, settled.faults, imported, delivery)

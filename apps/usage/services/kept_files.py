@@ -19,6 +19,7 @@ from apps.accounts.services import record_change
 from apps.core.problems import Refusal
 from apps.usage.models import Delivery, DeliveryState
 
+FOLDER = "deliveries"
 KEPT_AFTER_FAILURE = timedelta(days=14)
 # What belongs to no delivery may be one that is just coming; after so long it is what a killed process left.
 LEFT_BEHIND_AFTER = timedelta(days=1)
@@ -91,7 +92,7 @@ def remove_left_behind(*, now: datetime) -> int:
     """Remove what killed processes left: files of no delivery, and uploads that never ended. Returns how many."""
     before = (now - LEFT_BEHIND_AFTER).timestamp()
     root = Path(settings.MEDIA_ROOT)
-    old = [path for path in (root / "deliveries").rglob("*") if _is_older(path, before)]
+    old = [path for path in (root / FOLDER).rglob("*") if _is_older(path, before)]
     known = set(
         Delivery.objects.filter(stored_as__in=[str(path.relative_to(root)) for path in old]).values_list(
             "stored_as", flat=True

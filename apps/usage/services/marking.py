@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, timedelta
-
 import numpy as np
-from django.db.models import Max
 
 from apps.catalogue.domain.kinds import Service
-from apps.catalogue.models import Offer
-from apps.core.domain.periods import Period
-from apps.organisations.models import Customer
 from apps.subscriptions.models import StaleCause
-from apps.subscriptions.services import mark_all_late, mark_all_stale, mark_late, mark_stale
-from apps.usage.domain.days import days_changed, days_changed_of, single_days
+from apps.subscriptions.services import mark_all_late, mark_all_stale
+from apps.usage.conflict_sides import longest_open
+from apps.usage.domain.days import days_changed_of, single_days
 from apps.usage.domain.moments import MICROSECOND, STILL_OPEN
-from apps.usage.domain.records import Content, Kind
+from apps.usage.domain.records import Kind
 from apps.usage.services.storing import Arriving
 
 
@@ -32,24 +26,10 @@ def mark_changed(arriving: Arriving, *, cause: StaleCause) -> None:
     if arriving.kind is Kind.DIGITAL_USAGE:
         mark_all_late(service=Service.DIGITAL, days=single_days(owners, start))
         return
-    open_end = start + _longest_open() // MICROSECOND
+    open_end = start + longest_open() // MICROSECOND
     if cause is StaleCause.REPLACED:
         owners, start, end = np.tile(owners, 2), np.tile(start, 2), np.concatenate([end, open_end])
     else:
         end = np.where(end == STILL_OPEN, open_end, end)
     partners = dict(zip(arriving.customer_ids.tolist(), arriving.partner_ids.tolist(), strict=True))
     mark_all_stale(days=days_changed_of(owners, start, end), partners=partners, cause=cause)
-
-
-def _longest_open() -> timedelta:
-    hours = Offer.objects.aggregate(longest=Max("longest_open_hours"))["longest"]
-    return timedelta(hours=hours)
-
-
-def mark_contents(*, customer: Customer, contents: Sequence[Content], kind: Kind, cause: StaleCause) -> None:
-    """The same for some records of one customer."""
-    if kind is Kind.DIGITAL_USAGE:
-        days = {content.started_at.astimezone(UTC).date() for content in contents}
-        mark_late(customer=customer, service=Service.DIGITAL, days=[Period(day, day) for day in days])
-        return
-    mark_stale(customer=customer, days=days_changed(contents, longest_open=_longest_open()), cause=cause)

@@ -17,14 +17,14 @@ from apps.accounts.models import User
 from apps.accounts.services import record_change
 from apps.core.problems import Refusal
 from apps.core.tenancy import Scope, scope
-from apps.organisations.models import Partner
 from apps.usage.domain.faults import Fault
 from apps.usage.domain.mending import CellsMeant, Correction
 from apps.usage.domain.records import DESCRIBED, Kind, Outcome
 from apps.usage.models import Channel, RowKeptAside
+from apps.usage.services.calls import take_records
 from apps.usage.services.checking import Checked, check
-from apps.usage.services.importing import take_records
 from apps.usage.services.meanings import remember
+from apps.usage.services.opening import own_partner
 
 MENDED_AT_ONCE = 20_000
 
@@ -89,7 +89,7 @@ def send_again(
         locked = list(open_rows(rows).select_for_update(of=("self",)))
         if not locked:
             raise NothingToMend(_("These rows are settled already."))
-        partner = None if sender.partner is None else Partner.objects.get(pk=sender.partner)
+        partner = own_partner(sender)
         remember(locked, correction, by=by)
         checked = check(locked, correction, now=now)
         outcomes: Counter[Outcome] = Counter()
@@ -131,7 +131,7 @@ def set_aside_for_good(
             by=by,
             action="rows.set_aside",
             subject=locked[0].delivery.source_name,
-            partner=None if sender.partner is None else Partner.objects.get(pk=sender.partner),
+            partner=own_partner(sender),
             after={"rows": len(locked), "reasons": dict(Counter(row.reason for row in locked))},
             reason=reason.strip(),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,19 +17,20 @@ from apps.core.problems import Refusal
 from apps.core.tenancy import Role, Scope
 from apps.organisations.models import Partner
 from apps.usage.contexts import beside_stored, open_context
-from apps.usage.domain.blocks import Block, gather
+from apps.usage.domain.blocks import gather, join
 from apps.usage.domain.columns import Reading
 from apps.usage.domain.contents import UnreadableFileError
 from apps.usage.domain.files import OpenedFile, open_usage_file
-from apps.usage.domain.formats import Format, FormatError, UnknownFormatError, choose, own_format
+from apps.usage.domain.formats import Format, FormatError, UnknownFormatError, choose, hold_once, own_format
 from apps.usage.domain.records import KINDS_OF_FILE, Kind, KindOfFile
 from apps.usage.domain.translation import Context, translate
 from apps.usage.formats import list_formats
 from apps.usage.reasons import in_words
-from apps.usage.services.settling import Desk, Prepared, Settled, prepare
+from apps.usage.services.settling import Desk, Prepared, Settled, prepare, storable
 
 DEFAULT_SOURCE = "import"
 ROWS_AT_ONCE = 50_000
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class UsageRefused(Refusal):
@@ -45,19 +47,22 @@ class Opened:
     reading: Reading
     unknown_columns: Sequence[str]
 
-    def blocks(self, *, skip: int = 0) -> Iterator[tuple[Block, Prepared]]:
+    def blocks(self, *, skip: int = 0) -> Iterator[Prepared]:
         """The rows behind the first ``skip`` in the portal's columns, prepared for storing; read ahead."""
         rows = self.file.rows(self.format.wanted, plain=self.format.is_own)
         blocks = gather(translate(rows, self.format, self.context), size=ROWS_AT_ONCE, skip=skip)
-        return ahead((block, prepare(block, self.reading)) for block in blocks)
+        return ahead(prepare(block, self.reading) for block in blocks)
 
-    def settle(self, desk: Desk, block: Block, prepared: Prepared | None) -> Settled:
-        """Settle rows, of which those that only the database can tell are told first. Runs in the sender's scope."""
-        told, ends = beside_stored(block, self.context, source=desk.delivery.source_name)
-        settled = desk.settle(told, prepared if told is block else None)
-        if ends is not None:  # of sessions of earlier files: no rows of this one, and counted in none
-            desk.settle(ends)
-        return settled
+    def settle(self, desk: Desk, prepared: Prepared) -> Settled:
+        """Settle rows, of which those that only the database can tell are told first. Runs in the sender's scope.
+
+        The ends of sessions of earlier files are settled with them: no rows of this one, and counted in none.
+        """
+        told, ends = beside_stored(prepared.block, self.context, source=desk.delivery.source_name)
+        if told is prepared.block:
+            return desk.settle(prepared)
+        rows = told if ends is None else join([told, ends])
+        return desk.settle(prepare(rows, self.reading)).first(len(told))
 
 
 def check_source(source: str) -> None:
@@ -68,6 +73,11 @@ def check_source(source: str) -> None:
     """
     if not source.strip() or len(source) > 64:
         raise UsageRefused(_("The name of a source has 1 to 64 characters."))
+
+
+def shown_name(name: str) -> str:
+    """The name of a file as it can be shown: nothing in it turns the direction of what is read."""
+    return _UNSHOWN.sub("�", storable(name))[:255]
 
 
 def own_partner(sender: Scope) -> Partner | None:
@@ -107,9 +117,7 @@ def _recognised(
     try:
         file = open_usage_file(raw, size)
         format_ = _choose(file, kind, format_name)
-        twice = sorted({each for each in format_.wanted if file.names.count(each) > 1})
-        if twice:
-            raise FormatError(_("the header has twice: %(columns)s"), columns=twice)
+        hold_once(format_, file.names)
     except (UnreadableFileError, FormatError) as error:
         raise UsageRefused(f"{name}: {in_words(error)}") from None
     return file, format_

@@ -14,7 +14,7 @@ from apps.organisations.models import Customer
 from apps.subscriptions.models import StaleCause
 from apps.subscriptions.services import lock_customers
 from apps.usage.domain.blocks import LONGEST_TEXT, Block
-from apps.usage.domain.columns import Columns, Reading, customers_of, read_columns
+from apps.usage.domain.columns import Reading, customers_of, read_columns
 from apps.usage.domain.records import Content, Fault, Outcome, meet
 from apps.usage.models import CustomerAlias, Delivery, Source
 from apps.usage.services import storing
@@ -51,6 +51,12 @@ class Settled:
     outcomes: NDArray[np.int8]
     faults: dict[int, Fault] = field(default_factory=dict)
 
+    def first(self, count: int) -> Settled:
+        """What became of the first rows."""
+        return Settled(
+            self.outcomes[:count], {row: fault for row, fault in self.faults.items() if row < count}
+        )
+
     def counts(self) -> dict[str, int]:
         """How many rows came to each outcome."""
         counted = np.bincount(self.outcomes, minlength=len(OUTCOMES)).tolist()
@@ -59,13 +65,13 @@ class Settled:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What can be told of a block without asking the database.
+    """A block, and what can be told of it without asking the database.
 
     ``names`` are what rows call their customers, each once, and ``whose`` is the place there of each row, shape
     ``(n,)``; ``records`` are the rows that are some, those of a customer together: so are they stored, and found again.
     """
 
-    columns: Columns
+    block: Block
     names: list[str]
     whose: NDArray[np.int64]
     records: Records
@@ -87,7 +93,7 @@ def prepare(block: Block, reading: Reading) -> Prepared:
     records = Records(reading.described.kind, columns, rows)
     if len(records):
         records.write()
-    return Prepared(columns, list(places), whose, records)
+    return Prepared(block, list(places), whose, records)
 
 
 class Desk:
@@ -96,20 +102,19 @@ class Desk:
     It remembers whether records were new so far: then that is tried first.
     """
 
-    def __init__(self, delivery: Delivery, reading: Reading) -> None:
+    def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
-        self.reading = reading
         self._expects_new = True
         self._owners: dict[str, Owner] = {}
 
-    def settle(self, block: Block, prepared: Prepared | None = None) -> Settled:
+    def settle(self, prepared: Prepared) -> Settled:
         """Store what is new, complete what was open, keep aside what contradicts or is no record.
 
-        ``prepared`` is the block, where somebody has read it already.
+        Once in a transaction: all locks are then taken in one order.
         """
-        prepared = prepared or prepare(block, self.reading)
+        block = prepared.block
         customers = self._customers(set(prepared.names))
-        faults = self._faults(block, prepared, customers)
+        faults = self._faults(prepared, customers)
         outcomes = np.full(len(block), REJECTED, np.int8)
         arriving = self._arriving(prepared, customers)
         if len(arriving):
@@ -141,12 +146,12 @@ class Desk:
         return {name: owners[0] for name, owners in meant.items() if len(owners) == 1}
 
     @staticmethod
-    def _faults(block: Block, prepared: Prepared, customers: dict[str, Owner]) -> dict[int, Fault]:
+    def _faults(prepared: Prepared, customers: dict[str, Owner]) -> dict[int, Fault]:
         """What is wrong with rows, whose customer comes first: without it nothing else can be judged."""
-        faults = dict(prepared.columns.faults)
+        faults = dict(prepared.records.columns.faults)
         known = np.array([name in customers for name in prepared.names], np.bool_)
         for row in np.flatnonzero(~known[prepared.whose]).tolist():
-            if row not in block.broken:
+            if row not in prepared.block.broken:
                 name = prepared.names[prepared.whose[row]]
                 faults[row] = Fault.UNKNOWN_CUSTOMER if name else Fault.NO_CUSTOMER
         return faults
@@ -158,8 +163,8 @@ class Desk:
         sources = self._sources({owner.partner_id for owner in customers.values()})
         records = prepared.records
         whose = prepared.whose[records.rows]
-        if nobody in owners:
-            known = np.array([owner != nobody for owner in owners], np.bool_)[whose]
+        known = np.array([owner != nobody for owner in owners], np.bool_)[whose]
+        if not known.all():  # else what travels of them is written already
             records, whose = records.chosen(known), whose[known]
         return Arriving(
             records,

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from django.db import IntegrityError
 from numpy.typing import NDArray
 from psycopg.errors import UniqueViolation
 from psycopg.sql import SQL, Composed, Literal
@@ -190,7 +191,9 @@ def insert(arriving: Arriving) -> bool:
     )
     try:
         _execute(statement, arriving)
-    except UniqueViolation:
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
         return False
     return True
 
