@@ -16,7 +16,7 @@ from hypothesis import Phase, settings
 from pytest_django import DjangoDbBlocker
 
 from apps.accounts.models import Role, User
-from apps.core.tenancy import PROVIDER, scope
+from apps.core.tenancy import PROVIDER, Scope, scope
 from apps.organisations.models import Customer
 from apps.subscriptions.services import import_portfolio
 from apps.usage.services import UsageImported, import_usage
@@ -31,8 +31,16 @@ STRANGERS = """{"price_books": [{"ref": "strange-eur", "currency": "EUR", "price
   "customers": [{"ref": "C-900", "name": "Inconnu SA", "country": "FR"}]}]}"""
 
 
+# No example fails for having been slow: that says something of the machine alone.
+settings.register_profile("portal", deadline=None)
+settings.load_profile("portal")
 # For whoever only asks whether a test fails: no time is spent on the smallest example that does.
-settings.register_profile("first-failure", phases=[Phase.explicit, Phase.generate], database=None)
+settings.register_profile(
+    "first-failure",
+    parent=settings.get_profile("portal"),
+    phases=[Phase.explicit, Phase.generate],
+    database=None,
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,14 +67,22 @@ def django_db_setup(
         teardown_databases(made, verbosity=0)
 
 
-def import_file(kind: str, path: Path, *, customer: str = "", source: str = "import") -> UsageImported:
-    """Import a usage file as the provider."""
+def import_file(
+    kind: str,
+    path: Path,
+    *,
+    customer: str = "",
+    source: str = "import",
+    sender: Scope = PROVIDER,
+    now: datetime = NOW,
+) -> UsageImported:
+    """Import a usage file, as the provider unless another sends it."""
     return import_usage(
         kind=kind,
         path=path,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        sender=PROVIDER,
-        now=NOW,
+        sender=sender,
+        now=now,
         customer_ref=customer,
         source=source,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,8 +22,8 @@ from apps.accounts.services import KeyRefused, create_api_key, limit_api_key, re
 from apps.core.tenancy import NOBODY, PROVIDER, scope
 from apps.organisations.models import Customer
 from tests.factories.keys import key_of, program_of, program_with
+from tests.factories.pages import Browser
 
-Browser = Callable[[User], Client]
 LIST = "/api-keys/"
 CUSTOMERS = "/api/v1/customers/"
 NEW = {"name": "Exporter", "scopes": ["usage:write"], "last_day": ""}

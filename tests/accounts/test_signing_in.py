@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from io import StringIO
 
 import pytest
@@ -16,6 +15,7 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.core.tenancy import PROVIDER, scope
 from tests.conftest import PASSWORD
+from tests.factories.pages import Browser
 
 pytestmark = pytest.mark.django_db
 
@@ -76,7 +76,7 @@ def test_somebody_switched_off_does_not_get_in(client: Client, bob: User) -> Non
     assert not sign_in(client, bob.email)
 
 
-def test_signing_out_asks_first_and_ends_the_session(client_of: Callable[[User], Client], bob: User) -> None:
+def test_signing_out_asks_first_and_ends_the_session(client_of: Browser, bob: User) -> None:
     client = client_of(bob)
     assert client.get("/accounts/logout/").status_code == 200
     assert SESSION_KEY in client.session
@@ -159,7 +159,7 @@ def test_a_weak_password_is_refused(client: Client, bob: User) -> None:
     assert answer.context["form"].errors
 
 
-def test_a_password_is_changed_by_who_knows_it(client_of: Callable[[User], Client], alice: User) -> None:
+def test_a_password_is_changed_by_who_knows_it(client_of: Browser, alice: User) -> None:
     client = client_of(alice)
     assert client.get("/accounts/password/change/").status_code == 200
     wrong = client.post("/accounts/password/change/", {"oldpassword": "wrong", **CHANGED})
@@ -170,7 +170,7 @@ def test_a_password_is_changed_by_who_knows_it(client_of: Callable[[User], Clien
     assert sign_in(Client(), alice.email, NEW)
 
 
-def test_a_new_password_ends_other_sessions(client_of: Callable[[User], Client], alice: User) -> None:
+def test_a_new_password_ends_other_sessions(client_of: Browser, alice: User) -> None:
     elsewhere = client_of(alice)
     client_of(alice).post("/accounts/password/change/", {"oldpassword": PASSWORD, **CHANGED})
     assert elsewhere.get("/invoices/").status_code == 302
@@ -206,7 +206,7 @@ def count_users() -> int:
         "",
     ],
 )
-def test_what_is_not_offered_is_not_there(client_of: Callable[[User], Client], bob: User, path: str) -> None:
+def test_what_is_not_offered_is_not_there(client_of: Browser, bob: User, path: str) -> None:
     client = client_of(bob)
     assert client.get(f"/accounts/{path}").status_code == 404
     assert (

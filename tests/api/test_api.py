@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
 from datetime import date
 from io import StringIO
 from typing import Any
@@ -21,9 +20,9 @@ from apps.invoicing.services import issue_invoices
 from apps.organisations.models import Customer
 from apps.subscriptions.services import import_portfolio
 from tests.conftest import SAMPLE
+from tests.factories.pages import Browser
 from tests.factories.portfolios import SMS, digital, line
 
-Browser = Callable[[User], Client]
 JUNE = date(2024, 6, 9)
 DETAIL = "/api/v1/customers/C-100/daily-detail/"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
 from datetime import date
@@ -46,10 +46,10 @@ from apps.usage.models import Delivery
 from portal.api_docs import described_api
 from portal.wsgi import application
 from tests.conftest import SAMPLE
+from tests.factories.pages import Browser
 from tests.factories.portfolios import SMS, digital, line
 from tests.factories.usage import UsageFiles, session
 
-Browser = Callable[[User], Client]
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "4"))
 TODAY = date(2024, 7, 20)
 PAPER = "day,peak\n2024-06-12,9\n"
@@ -249,7 +249,6 @@ def ask(strategy: Any, *, examples: int, **by_whom: Any) -> set[int]:
         max_examples=examples,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=[*HealthCheck],
     )

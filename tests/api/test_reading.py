@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,9 +21,9 @@ from apps.reconciliation.services import open_run, reconcile_customer
 from apps.subscriptions.models import StaleSpan
 from apps.usage.models import Conflict, Delivery
 from apps.usage.services import decide_conflict
+from tests.factories.pages import Browser
 from tests.factories.usage import UsageFiles, at, session
 
-Browser = Callable[[User], Client]
 JUNE = date(2024, 6, 9)
 DAY = date(2024, 6, 10)
 TODAY = date(2024, 7, 20)

@@ -46,7 +46,7 @@ start = date(2024, 1, 1)
 days = st.integers(0, 60).map(lambda days: start + timedelta(days=days))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     entered=st.dictionaries(st.tuples(st.sampled_from("AB"), days), st.integers(0, 9), max_size=8),
     sku=st.sampled_from("AB"),

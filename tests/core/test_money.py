@@ -80,7 +80,7 @@ def test_R14_a_fraction_is_rounded_from_its_exact_value(amount: Fraction, rounde
 amounts = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(amount=amounts, currency=st.sampled_from(["EUR", "JPY", "KWD", "CLF"]))
 def test_R14_rounding_moves_an_amount_by_half_a_minor_unit_at_most(amount: Decimal, currency: str) -> None:
     rounded = round_to_minor_unit(amount, currency)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +15,12 @@ from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.control import Upload, compare_paper, take_paper
 from apps.organisations.models import Customer
 from apps.reconciliation.models import ControlPaper
-from tests.conftest import PASSWORD, SAMPLE
+from tests.conftest import SAMPLE
+from tests.factories.clock import ToDay
 from tests.factories.keys import program_of
+from tests.factories.pages import Browser
+from tests.factories.people import made_user
 
-Browser = Callable[[User], Client]
 LIST = "/api/v1/customers/C-100/control-totals/"
 DETAIL = (SAMPLE / "guide-example" / "daily-detail.csv").read_bytes()
 NOW = datetime(2024, 7, 20, 12, tzinfo=UTC)
@@ -27,9 +28,9 @@ WRITE, READ = KeyScope.USAGE_WRITE, KeyScope.USAGE_READ
 
 
 @pytest.fixture(autouse=True)
-def in_july(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_july(to_day: ToDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cycle of June is over. Nobody is rung for: the tests are the workers."""
-    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
+    to_day(NOW.date())
     monkeypatch.setattr("apps.invoicing.api.control.compare_control_paper.delay", lambda _paper_id: None)
 
 
@@ -96,7 +97,7 @@ def test_what_a_paper_does_not_say_is_no_error(bob: User) -> None:
 
 
 def test_strangers_customers_and_readers_send_and_find_nothing(
-    client_of: Browser, alice: User, bob: User, charlie: User, dana: User, strangers: Customer
+    client_of: Browser, alice: User, bob: User, charlie: User, dana: User, guide_example: Customer
 ) -> None:
     told = sent(program_of(bob))
     place = f"{LIST}{told['id']}/"
@@ -108,10 +109,8 @@ def test_strangers_customers_and_readers_send_and_find_nothing(
     for client in (client_of(charlie), client_of(dana)):
         assert client.get(place.replace("C-100", "C-900")).status_code == 404
     assert client_of(dana).get(place).json() == told
+    reader = made_user("rita@example.com", Role.PARTNER_READER, guide_example)
     with scope(PROVIDER):
-        reader = User.objects.create_user(
-            email="rita@example.com", role=Role.PARTNER_READER, password=PASSWORD, partner=bob.partner
-        )
         assert ControlPaper.objects.count() == 1
     assert client_of(reader).get(place).json() == told
     assert send(client_of(reader)).status_code == 403

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,18 +18,20 @@ from apps.reconciliation.models import ControlPaper
 from apps.reconciliation.selectors import NothingToUse
 from apps.reconciliation.services import compare_once_more, keep_comparison, lease_paper
 from apps.reconciliation.services.control import LEASE, MOST_ATTEMPTS
-from tests.conftest import PASSWORD, SAMPLE
+from tests.conftest import SAMPLE
+from tests.factories.clock import ToDay
+from tests.factories.pages import Browser
+from tests.factories.people import made_user
 
-Browser = Callable[[User], Client]
 LIST = "/customers/C-100/control/"
 DETAIL = (SAMPLE / "guide-example" / "daily-detail.csv").read_bytes()
 NOW = datetime(2024, 7, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def in_july(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_july(to_day: ToDay) -> None:
     """The cycle of June is over."""
-    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
+    to_day(NOW.date())
 
 
 @pytest.fixture
@@ -165,14 +166,10 @@ def test_what_was_asked_again_meanwhile_is_not_answered_by_the_worker_of_before(
 
 @pytest.mark.parametrize("role", [Role.PARTNER_READER, Role.PARTNER_BILLING])
 def test_who_only_reads_sees_papers_and_brings_none(
-    client_of: Browser, bob: User, paper: ControlPaper, rung: list[int], role: Role
+    client_of: Browser, bob: User, guide_example: Customer, paper: ControlPaper, rung: list[int], role: Role
 ) -> None:
     compare_paper(paper_id=paper.pk, now=NOW)
-    with scope(PROVIDER):
-        reader = User.objects.create_user(
-            email="rita@example.com", role=role, password=PASSWORD, partner=bob.partner
-        )
-    client, place = client_of(reader), f"{LIST}{paper.pk}/"
+    client, place = client_of(made_user("rita@example.com", role, guide_example)), f"{LIST}{paper.pk}/"
     listed, page = (client.get(address).content.decode() for address in (LIST, place))
     assert "detail.csv" in listed
     assert "5 of 5 days agree." in page
@@ -186,12 +183,9 @@ def test_who_only_reads_sees_papers_and_brings_none(
 
 
 def test_support_of_the_provider_brings_none(client_of: Browser, guide_example: Customer) -> None:
-    with scope(PROVIDER):
-        support = User.objects.create_user(
-            email="sam@example.com", role=Role.PROVIDER_SUPPORT, password=PASSWORD
-        )
-    assert client_of(support).get(LIST).status_code == 200
-    assert send(client_of(support)).status_code == 403
+    client = client_of(made_user("sam@example.com", Role.PROVIDER_SUPPORT))
+    assert client.get(LIST).status_code == 200
+    assert send(client).status_code == 403
 
 
 # Papers of other systems

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
@@ -32,6 +32,8 @@ from apps.invoicing.tasks import compare_control_paper
 from apps.organisations.models import Customer
 from apps.reconciliation.domain.control_papers import PaperFault, PaperRefused, read_sheet
 from apps.reconciliation.models import ControlPaper
+from tests.factories.clock import ToDay
+from tests.factories.pages import Browser
 
 JUNE, JULY = Period(date(2024, 6, 9), date(2024, 7, 8)), Period(date(2024, 7, 9), date(2024, 8, 8))
 RATE = Decimal(25)
@@ -206,7 +208,7 @@ ROUNDINGS: dict[LineCause, Callable[[OurLine], Decimal]] = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     cause=st.sampled_from(list(ROUNDINGS)),
     lines=st.lists(
@@ -297,13 +299,10 @@ def test_a_broken_line_is_refused(row: str, fault: PaperFault) -> None:
 # Against the invoices of a customer
 
 
-Browser = Callable[[User], Client]
-
-
 @pytest.fixture
-def in_july(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_july(to_day: ToDay) -> None:
     """The cycle of June is over, the next one has begun."""
-    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2024, 7, 20, 12, tzinfo=UTC))
+    to_day(date(2024, 7, 20))
 
 
 def drafted(customer: Customer) -> list[dict[str, object]]:

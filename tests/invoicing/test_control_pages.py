@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +21,18 @@ from apps.invoicing.tasks import compare_control_paper
 from apps.organisations.models import Customer
 from apps.reconciliation.models import ControlPaper
 from tests.conftest import SAMPLE
+from tests.factories.clock import ToDay
 from tests.factories.commands import Shell
+from tests.factories.pages import Browser, get, text_of
 
-Browser = Callable[[User], Client]
 LIST = "/customers/C-100/control/"
 DETAIL = (SAMPLE / "guide-example" / "daily-detail.csv").read_bytes()
 
 
 @pytest.fixture(autouse=True)
-def in_july(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_july(to_day: ToDay) -> None:
     """The cycle of June is over, the next one has begun."""
-    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2024, 7, 20, 12, tzinfo=UTC))
-
-
-def text_of(html: bytes) -> str:
-    """The words of a page, with single spaces."""
-    words = re.sub(r"<[^>]+>", " ", html.decode()).replace("&#x27;", "'").replace("&quot;", '"')
-    return re.sub(r"\s+", " ", words)
+    to_day(date(2024, 7, 20))
 
 
 def upload(client: Client, content: bytes, *, name: str = "detail.csv", **fields: str) -> Any:
@@ -57,8 +51,8 @@ def work() -> None:
 def compared(client: Client, content: bytes, **fields: str) -> str:
     """The words of the page to which an upload leads."""
     answer = upload(client, content, **fields)
-    assert answer.status_code == 302, text_of(answer.content)
-    return text_of(client.get(answer["Location"], {"rows": "differing"}).content)
+    assert answer.status_code == 302, text_of(answer.content.decode())
+    return text_of(get(client, f"{answer['Location']}?rows=differing"))
 
 
 def papers() -> list[ControlPaper]:
@@ -79,20 +73,20 @@ def test_a_paper_that_agrees_says_so(client_of: Browser, bob: User) -> None:
     assert "Compared up to 13 Jun 2024: the last 25 days of the cycle are not in their paper" in words
     (paper,) = papers()
     assert (paper.agrees, paper.kind, paper.first_day) == (True, "daily-detail", date(2024, 6, 9))
-    assert "5 of 5 days agree." in text_of(client_of(bob).get(LIST).content)
+    assert "5 of 5 days agree." in text_of(get(client_of(bob), LIST))
 
 
 def test_differences_stand_beside_ours_with_their_reason_and_the_proof(client_of: Browser, bob: User) -> None:
     client = client_of(bob)
     answer = upload(client, without(DETAIL, "2024-06-11"))
-    page = client.get(answer["Location"]).content
+    page = get(client, answer["Location"])
     words = text_of(page)
     assert "1 of 5 days differs. All of it is explained." in words
     assert "Their paper has no row of 11 Jun 2024." in words
     assert "no row of theirs" in words
-    assert b"day=2024-06-11&amp;type=standard-named&amp;figure=used" in page
+    assert "day=2024-06-11&amp;type=standard-named&amp;figure=used" in page
     assert "12 Jun 2024" not in words
-    assert "12 Jun 2024" in text_of(client.get(answer["Location"], {"rows": "all"}).content)
+    assert "12 Jun 2024" in text_of(get(client, f"{answer['Location']}?rows=all"))
 
 
 def test_a_commitment_read_otherwise_names_the_subscription(client_of: Browser, bob: User) -> None:
@@ -182,7 +176,7 @@ def test_a_broken_file_is_refused_with_one_line_and_nothing_is_kept(
 ) -> None:
     answer = upload(client_of(bob), content)
     assert answer.status_code == 400
-    assert said in text_of(answer.content)
+    assert said in text_of(answer.content.decode())
     assert papers() == []
 
 
@@ -265,7 +259,7 @@ def test_the_list_asks_the_database_as_much_for_many_papers_as_for_one(client_of
     for number in range(5):
         upload(client, DETAIL + b"\n" * number + b",,,,,,,\n")
     with CaptureQueriesContext(connection) as of_many:
-        assert "detail.csv" in text_of(client.get(LIST).content)
+        assert "detail.csv" in text_of(get(client, LIST))
     assert len(papers()) == 6
     assert len(of_many) == len(of_one) <= 14
 

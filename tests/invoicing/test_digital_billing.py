@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from apps.accounts.models import User
 from apps.catalogue.domain.kinds import Service
@@ -20,6 +18,7 @@ from apps.invoicing.services import PriceMissing, as_printed, issue_invoices, ma
 from apps.organisations.models import Customer
 from apps.reconciliation.selectors import NoSuchCycle
 from apps.subscriptions.models import ClosedCycle
+from tests.factories.pages import Browser
 from tests.factories.portfolios import (
     CONNECT,
     INTERACTIONS,
@@ -342,7 +341,7 @@ def test_R13_digital_channels_alone_keep_what_explains_their_invoice(files: Usag
 
 
 def test_a_line_of_usage_leads_to_the_page_that_explains_it(
-    files: UsageFiles, client_of: Callable[[User], Client], dana: User
+    files: UsageFiles, client_of: Browser, dana: User
 ) -> None:
     owner = entered(CENTRE, connect(line(SMS, 20), line(CONNECT, 1)))
     files.units((SMS, 25, "2024-05-31"))

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -31,9 +30,8 @@ from apps.organisations.models import Customer
 from apps.subscriptions.services import import_portfolio
 from tests.conftest import SAMPLE
 from tests.factories.clock import ToDay
+from tests.factories.pages import Browser
 from tests.factories.usage import UsageFiles, session
-
-Browser = Callable[[User], Client]
 
 JUNE = date(2024, 6, 9)
 DRAFT = f"/invoices/draft/C-100/{JUNE}/"

@@ -96,7 +96,7 @@ def test_R14_a_missing_price_names_sku_and_day() -> None:
     assert (missing.value.sku, missing.value.day) == ("A", day("2023-12-31"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_lines_stand_by_subscription_then_kind_then_sku_then_first_day(data: st.DataObject) -> None:
     ordered = [
@@ -139,7 +139,7 @@ def test_R14_tax_is_calculated_once_on_the_sum_of_the_rounded_lines(
     assert tuple(map(str, (totals.subtotal, totals.taxes, totals.total))) == (subtotal, taxes, total)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     quantities=st.lists(st.integers(-1000, 1000), max_size=6),
     unit_price=st.decimals(0, 10_000, places=6),
@@ -188,7 +188,7 @@ def test_R13_an_unchanged_price_gives_one_line_and_a_changed_one_two() -> None:
     ] == [(-2, "1.00", "-2.00"), (2, "1.50", "3.00")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_R13_however_often_a_paper_is_corrected_all_its_lines_come_to_what_is_right(
     data: st.DataObject,

@@ -51,8 +51,8 @@ from tests.factories.portfolios import (
     subscription,
 )
 from tests.factories.usage import UsageFiles, session
-from tests.oracle.strategies import KINDS, Month, at_once, months
-from tests.soak.comparison import Comparison as Lived
+from tests.oracle.strategies import KINDS, Month, months
+from tests.soak.comparison import taken_in
 
 TODAY = date(2024, 12, 1)
 NOW = datetime(2024, 12, 1, 2, 17, tzinfo=UTC)
@@ -176,22 +176,16 @@ def test_settings_that_change_later_are_for_later_cycles(owner: Customer) -> Non
     assert verified() == []
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(month=months(KINDS, settings=True))
 def test_random_months_that_are_issued_verify(
     month: Month, db: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with transaction.atomic():
-        lived = Lived([at_once(month)], tmp_path_factory.mktemp("months"))
-        lived.live()
-        (side,) = lived.sides
-        with scope(PROVIDER):
-            owner = side.stored()
-            for _service, cycle in side.oracle.invoiceable(side.ref, since=side.story.since)[:2]:
-                issue_invoices(customer=owner, first_day=cycle.first, today=side.today, by="test")
-            for closed in ClosedCycle.objects.select_related("customer", "primary__offer"):
-                assert verify(closed, issued_papers(closed)) == []
-        transaction.set_rollback(True)
+    with taken_in(month, tmp_path_factory.mktemp("months")) as (side, owner):
+        for _service, cycle in side.oracle.invoiceable(side.ref, since=side.story.since)[:2]:
+            issue_invoices(customer=owner, first_day=cycle.first, today=side.today, by="test")
+        for closed in ClosedCycle.objects.select_related("customer", "primary__offer"):
+            assert verify(closed, issued_papers(closed)) == []
 
 
 # What came later

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
-from django.test import Client
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 
@@ -27,6 +25,7 @@ from apps.reconciliation.models import CycleResult
 from apps.reconciliation.services import reconcile_customer
 from apps.subscriptions.models import SubscriptionLine, SurgeChange
 from tests.factories.commands import Shell
+from tests.factories.pages import Browser
 from tests.factories.people import made_user
 from tests.factories.portfolios import (
     PREMIUM,
@@ -43,13 +42,12 @@ from tests.factories.portfolios import (
     subscription,
 )
 from tests.factories.usage import UsageFiles, session
-from tests.oracle.strategies import KINDS, Month, at_once, months
-from tests.soak.comparison import Comparison as Lived
+from tests.oracle.strategies import KINDS, Month, months
+from tests.soak.comparison import taken_in
 
 TODAY = date(2024, 12, 1)
 MAY, JUNE, JULY = date(2024, 5, 1), date(2024, 6, 1), date(2024, 7, 1)
 ADDRESS = "/api/v1/customers/C-1/what-if/"
-Browser = Callable[[User], Client]
 
 WHOLESALE = price_book(
     "book",
@@ -226,38 +224,28 @@ def test_a_price_that_is_missing_is_named_unless_nothing_is_charged_by_it(owner:
     assert ("recurring", PREMIUM, (0, 0), ("0", "0")) in told(retail)["retail SEK"]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(month=months(KINDS))
 def test_without_a_change_random_months_cost_what_their_papers_say(
     month: Month, db: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with transaction.atomic():
-        lived = Lived([at_once(month)], tmp_path_factory.mktemp("months"))
-        lived.live()
-        (side,) = lived.sides
-        with scope(PROVIDER):
-            owner = side.stored()
-            for first in list(CycleResult.objects.filter(customer=owner).values_list("first_day", flat=True))[
-                :2
-            ]:
-                papers = make_drafts(customer=owner, first_day=first, today=side.today)
-                expected = [
-                    sorted(
-                        (each.sku, each.quantity, each.amount)
-                        for each in paper.lines
-                        if each.kind == "overage"
-                    )
-                    for paper in papers
-                ]
-                found = [
-                    sorted(
-                        (position.sku, position.before.quantity, position.before.amount)
-                        for position in money.cycles[0].positions
-                    )
-                    for money in what_if(owner, [first], Changes(), today=side.today).money
-                ]
-                assert [lines for lines in found if lines] == [lines for lines in expected if lines]
-        transaction.set_rollback(True)
+    with taken_in(month, tmp_path_factory.mktemp("months")) as (side, owner):
+        for first in list(CycleResult.objects.filter(customer=owner).values_list("first_day", flat=True))[:2]:
+            papers = make_drafts(customer=owner, first_day=first, today=side.today)
+            expected = [
+                sorted(
+                    (each.sku, each.quantity, each.amount) for each in paper.lines if each.kind == "overage"
+                )
+                for paper in papers
+            ]
+            found = [
+                sorted(
+                    (position.sku, position.before.quantity, position.before.amount)
+                    for position in money.cycles[0].positions
+                )
+                for money in what_if(owner, [first], Changes(), today=side.today).money
+            ]
+            assert [lines for lines in found if lines] == [lines for lines in expected if lines]
 
 
 # For whom

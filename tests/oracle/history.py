@@ -69,7 +69,6 @@ class History(World):
         self.papers: list[Paper] = []
         self._frozen: dict[tuple[str, date], tuple[list[usage.Row], dict[str, int]]] = {}
         self._frozen_units: dict[tuple[str, date], dict[str, dict[str, int]]] = {}
-        self._known: dict[Any, list[usage.Row]] = {}  # rows calculated since something changed
 
     # What happens
 
@@ -154,15 +153,6 @@ class History(World):
 
     def is_closed(self, customer: str, cycle: Cycle, service: str = CONTACT_CENTRE) -> bool:
         return (service, cycle.first) in self._closed_cycles(customer)
-
-    def _rows(
-        self, customer: str, cycle: Cycle, until: date | None, settings: Settings | None
-    ) -> list[usage.Row]:
-        """Calculated from what is known now, once."""
-        key = (customer, cycle, until, settings)
-        if key not in self._known:
-            self._known[key] = super()._rows(customer, cycle, until, settings)
-        return self._known[key]
 
     def last_day_used(self, cycle: Cycle) -> date:
         """The cycle's last, or, while it is open, yesterday."""

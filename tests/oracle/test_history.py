@@ -284,7 +284,7 @@ def test_R13_a_decision_for_a_closed_cycle_is_an_adjustment() -> None:
 
 # Random histories -----------------------------------------------------------------------------------------
 
-FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=20, suppress_health_check=list(HealthCheck))
 
 
 def lived(story: Story) -> History:
@@ -358,7 +358,7 @@ def test_random_histories_are_worth_having() -> None:
     """Most have papers, many have adjustments; what the rules name happens now and then."""
     seen = Counter[str]()
 
-    @settings(max_examples=40, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=40, database=None, derandomize=True)
     @given(histories())
     def look(story: Story) -> None:
         of = lived(story)

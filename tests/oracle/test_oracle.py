@@ -837,7 +837,7 @@ def test_R14_the_partners_own_invoice_with_a_retail_price_book() -> None:
 
 # Random months ----------------------------------------------------------------------------------------
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 
 @FEW
@@ -912,7 +912,7 @@ def test_random_months_are_worth_having() -> None:
     """Most have figures above 0 and overage; what the rules name happens now and then."""
     seen = Counter[str]()
 
-    @settings(max_examples=40, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=40, database=None, derandomize=True)
     @given(months())
     def look(month: Month) -> None:
         of = month.world()

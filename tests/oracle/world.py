@@ -34,6 +34,7 @@ class World:
         self.portfolio = read_portfolio(portfolio, offers)
         self.records = list(records)
         self.store = self._store(now)
+        self._known: dict[Any, list[usage.Row]] = {}  # rows calculated since something changed
 
     @classmethod
     def load(
@@ -101,9 +102,14 @@ class World:
     def _rows(
         self, customer: str, cycle: Cycle, until: date | None, settings: Settings | None
     ) -> list[usage.Row]:
+        """Calculated from what is known now, once."""
         of_customer = self.customer(customer)
         settings = settings or cycle_rules.settings_of(of_customer, cycle)
-        return usage.daily_rows(of_customer, self.facts(customer), cycle, until, settings)
+        until = min(until or cycle.last, cycle.last)
+        key = (customer, cycle, until, settings)
+        if key not in self._known:
+            self._known[key] = usage.daily_rows(of_customer, self.facts(customer), cycle, until, settings)
+        return self._known[key]
 
     def daily_detail(
         self,

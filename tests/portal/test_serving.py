@@ -10,10 +10,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.factories.committed import committed
 from tests.factories.served import served
-
-__all__ = ["committed"]
 
 MANY = 40  # of eight that are served at once
 HOST = b"Host: 127.0.0.1\r\n"
@@ -48,8 +45,9 @@ MALFORMED = {
 }
 
 
-@pytest.fixture
-def port(committed: None) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def port(django_db_setup: None) -> Iterator[int]:
+    """Of one server for all: nothing is ever written."""
     with served(BODY_SECONDS="2") as port:
         yield port
 

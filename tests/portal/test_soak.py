@@ -49,7 +49,7 @@ def test_a_difference_leaves_the_smallest_history_that_shows_it(
 ) -> None:
     monkeypatch.setattr(usage, "PRESENT_FROM", usage.PRESENT_FROM * 40)  # a wrong reading of R2
     monkeypatch.setattr(usage, "logged_in", lambda sessions, first, last: set())  # and of R3
-    monkeypatch.setattr(loop, "SECONDS_TO_SHRINK", 4)
+    monkeypatch.setattr(loop, "SECONDS_TO_SHRINK", 1)
     path = tmp_path / "difference.json"
     seen: Counter[str] = Counter()
     with pytest.raises(loop.Differs) as raised:

@@ -65,7 +65,7 @@ def test_the_real_august_agrees_in_every_figure_and_every_line() -> None:
     assert drafts("C-200", date(1999, 8, 1))[0]["total"] == "5187.45"
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(together=st.lists(months(settings=True), min_size=6, max_size=6))
 def test_random_customers_agree_in_every_figure_and_every_line(
     together: list[Month], db: None, tmp_path_factory: pytest.TempPathFactory

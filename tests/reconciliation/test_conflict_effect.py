@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Role, User
@@ -27,7 +25,8 @@ from apps.subscriptions.models import ClosedCycle, StaleSpan
 from apps.subscriptions.selectors import cycles_of
 from apps.usage.models import Conflict, Interval
 from apps.usage.services import decide_conflict
-from tests.factories.pages import text_of
+from tests.factories.clock import ToDay
+from tests.factories.pages import Browser, text_of
 from tests.factories.people import made_user
 from tests.factories.portfolios import (
     SMS,
@@ -43,16 +42,14 @@ from tests.factories.portfolios import (
 )
 from tests.factories.usage import UsageFiles
 
-Browser = Callable[[User], Client]
 TODAY = date(2024, 7, 20)
 HEADER = "record_id,agent_id,licence,started_at,ended_at\n"
 WHY = "the switch says so"
 
 
 @pytest.fixture(autouse=True)
-def in_july(monkeypatch: pytest.MonkeyPatch) -> None:
-    noon = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
-    monkeypatch.setattr("django.utils.timezone.now", lambda: noon)
+def in_july(to_day: ToDay) -> None:
+    to_day(TODAY)
 
 
 @pytest.fixture

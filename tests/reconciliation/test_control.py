@@ -36,7 +36,7 @@ from tests.factories.control import (
 NAMED, CONCURRENT = LicenceModel.NAMED, LicenceModel.CONCURRENT
 STANDARD, IVR = UsageType.STANDARD_NAMED, UsageType.IVR_PORT
 WFO = UsageType.WORKFORCE_OPTIMIZATION
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 
 
 def held(

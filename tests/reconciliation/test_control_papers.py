@@ -133,7 +133,7 @@ def test_too_many_rows_are_refused() -> None:
     assert refused.value.fault is PaperFault.TOO_MANY_ROWS
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -24,14 +24,14 @@ from apps.organisations.models import Customer
 from apps.reconciliation.digital import get_digital_figures
 from apps.reconciliation.selectors import NoSuchCycle, cycle_starting
 from apps.subscriptions.services import import_portfolio
-from apps.usage.domain.records import KINDS_OF_FILE
-from tests.conftest import import_file
+from tests.conftest import NOW
 from tests.oracle import CONTACT_CENTRE, DIGITAL, NotACycle, World
 from tests.oracle.cycles import ONE_DAY, Cycle
 from tests.oracle.strategies import Month, months
 from tests.oracle.strategies.mess import mess, written
 from tests.oracle.strategies.portfolios import digital_subscriptions
 from tests.oracle.strategies.rows import digital_usage
+from tests.soak.comparison import import_rows
 
 KINDS = ("agent-sessions", "voice-calls")
 AFTER_ALL = date(2025, 12, 31)
@@ -58,13 +58,7 @@ def imported(month: Month, folder: Path) -> Counter[str]:
         files.setdefault((row["kind"], row.get("source") or "import"), []).append(row)
     outcomes: Counter[str] = Counter()
     for number, ((kind, source), rows) in enumerate(files.items()):
-        path = folder / f"{number}.csv"
-        with path.open("w", encoding="utf-8", newline="") as out:
-            columns = [*KINDS_OF_FILE[kind].columns, "customer"]
-            writer = csv.DictWriter(out, columns, extrasaction="ignore", restval="")
-            writer.writeheader()
-            writer.writerows(rows)
-        outcomes.update(import_file(kind, path, source=source).counts())
+        outcomes.update(import_rows(folder / f"{number}.csv", kind, rows, source=source, now=NOW))
     return +outcomes
 
 
@@ -90,10 +84,12 @@ def drafts(owner: Customer, first: date, *, today: date) -> list[dict[str, Any]]
 
 
 def expected(world: World, ref: str, first: date, until: date | None = None) -> list[dict[str, Any]] | None:
-    try:
-        return world.invoice(ref, first, until=until)
-    except NotACycle:
-        return None
+    """Of both services: after a contact centre has ended, its last cycle may begin with a digital one of its own."""
+    found = None
+    for service in (CONTACT_CENTRE, DIGITAL):
+        with suppress(NotACycle):
+            found = (found or []) + world.invoice(ref, first, until=until, service=service)
+    return found
 
 
 def near(cycles: Iterable[Cycle], month: Month) -> list[Cycle]:
@@ -108,7 +104,7 @@ def near(cycles: Iterable[Cycle], month: Month) -> list[Cycle]:
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["beside a contact centre", "alone"])
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_R12_random_digital_channels_agree_in_every_unit_and_every_line(
     data: st.DataObject, alone: bool, db: None, tmp_path_factory: pytest.TempPathFactory

@@ -26,7 +26,7 @@ from tests.oracle.cycles import ONE_DAY
 from tests.oracle.strategies import Decide, Deliver, Enter, Pass, Story, histories
 from tests.soak.comparison import Comparison, import_rows, offer_all
 
-RANDOM = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+RANDOM = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 Row = dict[str, str]
 
 
@@ -144,7 +144,7 @@ def test_R15_results_made_step_by_step_are_those_of_a_full_recalculation(story: 
         transaction.set_rollback(True)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(stories=st.lists(histories(settings=True), min_size=4, max_size=4))
 def test_R13_random_histories_agree_in_every_figure_and_every_paper(
     stories: list[Story], folder: Path

@@ -235,7 +235,7 @@ DAYS = st.integers(1, 2)
 BLOCKS = st.sampled_from([1, 2, 3, 2**14])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sessions=worlds(), days=DAYS, block=BLOCKS)
 @example(sessions=[], days=1, block=1)
 @example(sessions=SIXTY_SECONDS, days=1, block=2)
@@ -249,7 +249,7 @@ def test_R2_agents_are_counted_as_sample_by_sample(sessions: list[Record], days:
     assert used.standard.ravel().tolist() == standard
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(legs=worlds(), days=DAYS)
 @example(legs=[], days=1)
 def test_R8_contacts_are_counted_as_minute_by_minute(legs: list[Record], days: int) -> None:
@@ -258,7 +258,7 @@ def test_R8_contacts_are_counted_as_minute_by_minute(legs: list[Record], days: i
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(legs=worlds(), days=DAYS)
 @example(legs=[], days=1)
 @example(legs=[Record(0, -MINUTE, MINUTE), Record(1, -MINUTE, MINUTE)], days=1)  # both are gone before 00:01
@@ -316,7 +316,7 @@ def laid_end_to_end(customers: Sequence[list[Record]], days: int) -> tuple[Inter
 
 
 @pytest.mark.parametrize(("kernel", "slots"), KERNELS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(customers=st.lists(worlds(), min_size=1, max_size=4), days=DAYS)
 def test_R2_R8_customers_laid_end_to_end_are_counted_as_each_alone(
     kernel: Kernel, slots: int, customers: list[list[Record]], days: int

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Role, User
@@ -20,7 +19,7 @@ from apps.organisations.models import Customer
 from apps.reconciliation.services import reconcile_customer
 from tests.conftest import SAMPLE
 from tests.factories.clock import ToDay
-from tests.factories.pages import get, rows_of, text_of
+from tests.factories.pages import Browser, get, rows_of, text_of
 from tests.factories.people import made_user
 from tests.factories.portfolios import (
     IVR,
@@ -38,7 +37,6 @@ from tests.factories.portfolios import (
 )
 from tests.factories.usage import UsageFiles, session
 
-Browser = Callable[[User], Client]
 USAGE = "/customers/C-100/"
 DETAIL = "/customers/C-100/daily-detail/"
 CSV = "/customers/C-100/daily-detail.csv"

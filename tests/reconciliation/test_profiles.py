@@ -35,7 +35,7 @@ def told(steps: Steps) -> tuple[int, list[int], list[int]]:
     return steps.length, steps.at.tolist(), steps.counts.tolist()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(counts=profiles())
 def test_what_is_packed_comes_back(counts: Int64) -> None:
     steps = Steps.of(counts)
@@ -48,7 +48,7 @@ def test_what_is_packed_comes_back(counts: Int64) -> None:
     assert len(packed) <= 2 + len(counts) * np.min_scalar_type(int(counts.max())).itemsize
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(counts=profiles(), data=st.data())
 def test_pieces_are_cut_and_joined_to_the_same_steps(counts: Int64, data: st.DataObject) -> None:
     edges = data.draw(st.lists(st.integers(1, len(counts)), max_size=4, unique=True).map(sorted))
@@ -64,7 +64,7 @@ def test_pieces_are_cut_and_joined_to_the_same_steps(counts: Int64, data: st.Dat
 PLACES = st.integers(0, 200)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ranges=st.lists(st.tuples(PLACES, PLACES)), length=st.sampled_from([1, 96, 192, 200_000]))
 def test_ranges_laid_over_each_other_are_counted_slot_by_slot(
     ranges: list[tuple[int, int]], length: int
@@ -76,7 +76,7 @@ def test_ranges_laid_over_each_other_are_counted_slot_by_slot(
     assert told(steps) == told(Steps.of(np.array(literal + [0] * (length - len(literal)), np.int64)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(counts=profiles(), slots=st.sampled_from([1, 2, 96, SLOTS]))
 def test_the_peak_of_each_day_is_its_first_highest_count(counts: Int64, slots: int) -> None:
     days = np.resize(counts, (-(-len(counts) // slots), slots))

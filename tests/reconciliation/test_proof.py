@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -42,8 +41,6 @@ from apps.reconciliation.services import reconcile_customer
 from apps.subscriptions.selectors import cycles_of
 from apps.subscriptions.services import close_cycle, import_portfolio
 from apps.usage.domain.evidence import StoredRecord
-from apps.usage.domain.records import KINDS_OF_FILE
-from apps.usage.services import import_usage
 from tests.factories.counts import concurrent_samples, contacts_by_instant, contacts_by_minute
 from tests.factories.portfolios import (
     IVR,
@@ -60,7 +57,7 @@ from tests.factories.portfolios import (
 from tests.factories.usage import DAY, Session, UsageFiles, at, intervals, session
 from tests.oracle.strategies import CUSTOMER, NOW, Month, months
 from tests.reconciliation.test_rules import HOUR, hour_of
-from tests.soak.comparison import offer_all
+from tests.soak.comparison import import_rows, offer_all
 
 JUNE = date(2024, 6, 1)
 TODAY = date(2024, 8, 20)
@@ -608,7 +605,7 @@ many_sessions = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sessions=many_sessions)
 def test_R2_whom_a_proof_names_are_as_many_as_the_rule_counts_in_every_sample(
     sessions: list[Session],
@@ -625,7 +622,7 @@ def test_R2_whom_a_proof_names_are_as_many_as_the_rule_counts_in_every_sample(
         assert found == [counted.premium[0, number], counted.standard[0, number]], number
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(legs=many_sessions)
 def test_R8_whom_a_proof_names_are_as_many_as_the_rule_counts(legs: list[Session]) -> None:
     """In every minute in which a leg starts or ends."""
@@ -653,7 +650,7 @@ crowded_legs = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(legs=crowded_legs)
 def test_R8_the_busiest_instant_is_the_first_with_the_most_contacts(legs: list[Session]) -> None:
     def there_at(instant: datetime) -> set[str]:
@@ -675,7 +672,7 @@ def test_R8_the_busiest_instant_is_the_first_with_the_most_contacts(legs: list[S
     assert len(witnesses) == len(there_at(first))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sessions=many_sessions)
 def test_R3_whom_a_proof_names_are_as_many_as_the_rule_counts(sessions: list[Session]) -> None:
     period = Period(DAY, DAY + ONE_DAY)
@@ -704,17 +701,12 @@ def take_in(month: Month, folder: Path) -> Customer:
         offer_all()
         import_portfolio(text=json.dumps(month.portfolio), by="test")
     for (kind, source), rows in files.items():
-        columns = [*KINDS_OF_FILE[kind].columns, "customer"]
-        lines = [columns, *([f'"{row.get(name, "")}"' for name in columns] for row in rows)]
-        path = folder / "usage.csv"
-        path.write_text("\n".join(map(",".join, lines)), encoding="utf-8")
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        import_usage(kind=kind, path=path, sha256=sha256, sender=PROVIDER, now=NOW, source=source)
+        import_rows(folder / "usage.csv", kind, rows, source=source, now=NOW)
     with scope(PROVIDER):
         return Customer.objects.select_related("partner").get(ref=CUSTOMER)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(month=months(("agent-sessions", "ivr-legs", "wfo-sessions"), digital=False, settings=True))
 def test_for_any_month_the_proof_of_every_figure_agrees_and_can_be_worked_out_again(
     month: Month, db: None, tmp_path_factory: pytest.TempPathFactory

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from apps.reconciliation import proof_panel
 from apps.reconciliation.api import proof as proof_api
 from apps.reconciliation.domain.formulas import evaluate
 from apps.reconciliation.services import reconcile_customer
-from tests.factories.pages import text_of
+from tests.factories.clock import ToDay
+from tests.factories.pages import Browser, text_of
 from tests.factories.portfolios import (
     IVR,
     STANDARD,
@@ -36,7 +36,6 @@ from tests.factories.portfolios import (
 )
 from tests.factories.usage import UsageFiles, session
 
-Browser = Callable[[User], Client]
 PROOF = "/customers/C-100/daily-detail/proof/"
 BILLED = "/customers/C-100/billed/standard-named/proof/"
 JUNE = "cycle=2024-06-09"
@@ -46,9 +45,9 @@ API_BILLED = "/api/v1/customers/C-100/billed/standard-named/proof/"
 
 
 @pytest.fixture(autouse=True)
-def in_july(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_july(to_day: ToDay) -> None:
     """The cycle of June is over, the next one has begun."""
-    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2024, 7, 20, 12, tzinfo=UTC))
+    to_day(date(2024, 7, 20))
 
 
 @pytest.fixture

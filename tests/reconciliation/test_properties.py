@@ -29,7 +29,7 @@ from apps.usage.domain.records import Content, Outcome, meet
 from tests.factories.counts import concurrent_samples, contacts_by_instant, contacts_by_minute
 from tests.factories.usage import intervals_of
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=60)
 WFO, IVR = UsageType.WORKFORCE_OPTIMIZATION, UsageType.IVR_PORT
 PERIOD = Period(date(2024, 2, 28), date(2024, 3, 2))
 SECOND = 1_000_000

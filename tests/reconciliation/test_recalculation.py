@@ -54,13 +54,20 @@ def two(db: None, files: UsageFiles) -> list[Customer]:
             )
         )
     )
+    days = list(enumerate(JUNE))
+    used = {
+        "agent-sessions": [
+            session(agent, "08:00", "16:00", day=day)
+            for n, day in days
+            for agent in (f"a{n % 4}", f"b{n % 3}")
+        ],
+        "ivr-legs": [session(f"c{n}", "23:50", None, day=day) for n, day in days],
+        "wfo-sessions": [session(f"a{n % 4}", "09:00", "09:30", day=day) for n, day in days],
+        "voice-calls": [session(f"v{n}", "10:00", "10:30", day=day) for n, day in days],
+    }
     for ref in ("C-1", "C-2"):
-        for number, day in enumerate(JUNE):
-            agents = [f"a{number % 4}", f"b{number % 3}"]
-            files.use(*(session(agent, "08:00", "16:00", day=day) for agent in agents), customer=ref)
-            files.use(session(f"c{number}", "23:50", None, day=day), kind="ivr-legs", customer=ref)
-            files.use(session(agents[0], "09:00", "09:30", day=day), kind="wfo-sessions", customer=ref)
-            files.use(session(f"v{number}", "10:00", "10:30", day=day), kind="voice-calls", customer=ref)
+        for kind, sessions in used.items():
+            files.use(*sessions, kind=kind, customer=ref)
     owners = [stored_customer("C-1"), stored_customer("C-2")]
     for owner in owners:
         reconcile(owner)

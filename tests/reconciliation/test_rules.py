@@ -320,7 +320,7 @@ def settled(
 counts = st.integers(0, 30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(premium=counts, standard=counts, premium_committed=counts, standard_committed=counts, more=counts)
 def test_R4_R5_whatever_is_used(
     premium: int, standard: int, premium_committed: int, standard_committed: int, more: int
@@ -683,7 +683,7 @@ def told(found: Figures) -> tuple[list[Row], dict[UsageType, Billed], dict[Measu
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(usage=sessions_of_days, model=models, chosen=chosen_settings, data=st.data())
 def test_R15_the_order_of_the_records_changes_nothing(
     usage: list[Session], model: LicenceModel, chosen: Settings, data: st.DataObject
@@ -698,7 +698,7 @@ def test_R15_the_order_of_the_records_changes_nothing(
     assert before == after
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(usage=sessions_of_days, model=models, chosen=chosen_settings, data=st.data())
 def test_R2_R3_R8_splitting_a_session_into_touching_ones_changes_nothing(
     usage: list[Session], model: LicenceModel, chosen: Settings, data: st.DataObject
@@ -720,7 +720,7 @@ def test_R2_R3_R8_splitting_a_session_into_touching_ones_changes_nothing(
     assert before == after
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     usage=sessions_of_days,
     legs=sessions_of_days,
@@ -771,7 +771,7 @@ def test_R4_to_R8_whatever_was_used(
         assert together == sorted(together)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(usage=sessions_of_days, model=models, more=st.integers(1, 3), first=st.integers(0, 2))
 def test_R5_more_commitment_never_means_more_overage_of_agents(
     usage: list[Session], model: LicenceModel, more: int, first: int
@@ -791,7 +791,7 @@ def test_R5_more_commitment_never_means_more_overage_of_agents(
     assert np.all(np.array(overage({premium: first, standard: first + more})) <= fewer)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(legs=sessions_of_days)
 def test_R8_no_instant_has_more_contacts_than_its_minute(legs: list[Session]) -> None:
     by_minute, by_instant = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -20,6 +20,7 @@ from apps.reconciliation.services import reconcile_customer
 from apps.reconciliation.unentitled import list_unentitled_days, list_unentitled_use, open_too_long
 from apps.usage.domain.records import DESCRIBED, Kind
 from apps.usage.models import Interval
+from tests.factories.clock import ToDay
 from tests.factories.pages import Browser, get, text_of
 from tests.factories.portfolios import (
     STANDARD,
@@ -43,9 +44,8 @@ DETAIL = "/customers/C-1/daily-detail/"
 
 
 @pytest.fixture(autouse=True)
-def in_august(monkeypatch: pytest.MonkeyPatch) -> None:
-    noon = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
-    monkeypatch.setattr("django.utils.timezone.now", lambda: noon)
+def in_august(to_day: ToDay) -> None:
+    to_day(TODAY)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_customer_that_never_had_a_subscription_is_unentitled_altogether(
     assert len(days_of(stored_customer("C-1"))) == 2
 
 
-@examples(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(together=st.lists(months(settings=False), min_size=6, max_size=8))
 def test_R10_random_customers_have_the_unentitled_usage_that_the_oracle_finds(
     together: list[Month], db: None, tmp_path_factory: pytest.TempPathFactory

@@ -117,7 +117,7 @@ LENGTHS = st.sampled_from([0, 1, 59, 60, 600, 601, 3600, 90_000]).map(
 )
 
 
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), MOMENTS, LENGTHS), max_size=14))
 def test_R9_the_peak_is_the_oracles(made: list[tuple[str, datetime, timedelta]]) -> None:
     days = Period(DAY, DAY + timedelta(days=1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -21,8 +20,8 @@ from apps.subscriptions.domain.cycles import Term
 from apps.subscriptions.models import SurgeChange
 from apps.subscriptions.services import change_surge, import_portfolio
 from tests.conftest import SAMPLE
+from tests.factories.pages import Browser
 
-Browser = Callable[[User], Client]
 PAGE = "/customers/C-100/voice/"
 PREVIEW = f"{PAGE}preview/"
 

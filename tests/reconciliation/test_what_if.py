@@ -37,9 +37,9 @@ from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.models import Subscription, SubscriptionLine, SurgeChange
 from tests.factories.portfolios import PREMIUM, STANDARD, entered, line, subscription
 from tests.factories.usage import UsageFiles, session
-from tests.oracle.strategies import KINDS, Month, at_once, months
+from tests.oracle.strategies import KINDS, Month, months
 from tests.oracle.voice import accepted_calls, voice_paths
-from tests.soak.comparison import Comparison as Lived
+from tests.soak.comparison import taken_in
 
 TODAY = date(2024, 12, 1)
 JUNE, JULY = date(2024, 6, 1), date(2024, 7, 1)
@@ -334,35 +334,27 @@ def changes(draw: st.DrawFn, first: date) -> Changes:
     )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(month=months(KINDS, settings=True), data=st.data())
 def test_it_equals_what_is_stored_and_a_recalculation_from_the_records(
     month: Month, data: st.DataObject, db: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with transaction.atomic():
-        lived = Lived([at_once(month)], tmp_path_factory.mktemp("months"))
-        lived.live()
-        (side,) = lived.sides
-        with scope(PROVIDER):
-            owner = side.stored()
-            for result in CycleResult.objects.filter(customer=owner).order_by("first_day")[:2]:
-                cycle = cycle_starting(
-                    owner, result.first_day, today=side.today, service=Service.CONTACT_CENTRE
-                )
-                change = data.draw(changes(cycle.first))
-                (asked,) = re_rate_cycles(owner, [cycle.first], change, today=side.today)
-                stored = get_figures(owner, cycle, today=side.today)
-                assert (asked.until, asked.is_up_to_date, stored.is_stored) == (stored.until, True, True)
-                assert asked.comparison.before.figures.rows == stored.rows
-                assert asked.comparison.before.figures.billed == stored.billed
+    with taken_in(month, tmp_path_factory.mktemp("months")) as (side, owner):
+        for result in CycleResult.objects.filter(customer=owner).order_by("first_day")[:2]:
+            cycle = cycle_starting(owner, result.first_day, today=side.today, service=Service.CONTACT_CENTRE)
+            change = data.draw(changes(cycle.first))
+            (asked,) = re_rate_cycles(owner, [cycle.first], change, today=side.today)
+            stored = get_figures(owner, cycle, today=side.today)
+            assert (asked.until, asked.is_up_to_date, stored.is_stored) == (stored.until, True, True)
+            assert asked.comparison.before.figures.rows == stored.rows
+            assert asked.comparison.before.figures.billed == stored.billed
 
-                with transaction.atomic():
-                    really_change(owner, cycle, asked)
-                    recalculated = calculate_cycle(owner, cycle, until=asked.until).figures
-                    transaction.set_rollback(True)
-                assert asked.comparison.after.figures.rows == recalculated.rows
-                assert asked.comparison.after.figures.billed == recalculated.billed
-        transaction.set_rollback(True)
+            with transaction.atomic():
+                really_change(owner, cycle, asked)
+                recalculated = calculate_cycle(owner, cycle, until=asked.until).figures
+                transaction.set_rollback(True)
+            assert asked.comparison.after.figures.rows == recalculated.rows
+            assert asked.comparison.after.figures.billed == recalculated.billed
 
 
 def really_change(owner: Customer, cycle: Cycle, asked: ReRated) -> None:

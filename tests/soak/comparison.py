@@ -10,12 +10,15 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from django.db import transaction
 
 from apps.catalogue.domain.kinds import Service
 from apps.catalogue.models import Offer
@@ -38,7 +41,19 @@ from tests.oracle.cycles import CONTACT_CENTRE, DIGITAL, ONE_DAY, Cycle, licence
 from tests.oracle.history import History
 from tests.oracle.money import MissingPrice
 from tests.oracle.records import Fact
-from tests.oracle.strategies import OFFERS, Decide, Deliver, Enter, Issue, Pass, Step, Story, renamed
+from tests.oracle.strategies import (
+    OFFERS,
+    Decide,
+    Deliver,
+    Enter,
+    Issue,
+    Month,
+    Pass,
+    Step,
+    Story,
+    at_once,
+    renamed,
+)
 from tests.oracle.usage import MINUTE, midnight
 
 MOST_CYCLES = 2
@@ -344,6 +359,22 @@ class Comparison:
     def _agree(self, what: str, portal: object, oracle: object) -> None:
         self.counts["comparisons"] += 1
         assert portal == oracle, f"{what}:\n  the portal: {portal}\n  the oracle: {oracle}"
+
+
+@contextmanager
+def taken_in(month: Month, folder: Path) -> Iterator[tuple[Side, Customer]]:
+    """A month when all has come in and is calculated, as the provider sees it; undone afterwards."""
+    with transaction.atomic():
+        life = Comparison([at_once(month)], folder)
+        (side,) = life.sides
+        with scope(PROVIDER):
+            offer_all()
+        life._enter([side.story.portfolio])
+        life._take([(side, side.story.steps[0])])
+        with scope(PROVIDER):
+            life._reconcile(life.sides)
+            yield side, side.stored()
+        transaction.set_rollback(True)
 
 
 def import_rows(

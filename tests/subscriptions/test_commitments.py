@@ -92,7 +92,7 @@ june = Period(day("2024-06-01"), day("2024-06-30"))
 some_days = st.none() | st.integers(-5, 35).map(lambda days: june.first + timedelta(days=days))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     parts=st.lists(st.tuples(st.integers(0, 9), some_days, some_days), max_size=5),
     cut=st.integers(1, 28).map(lambda days: june.first + timedelta(days=days)),

@@ -225,7 +225,7 @@ terms_of_a_customer = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(terms=terms_of_a_customer, picked=st.sets(st.integers(0, 15)), data=st.data())
 def test_R10_every_day_with_an_active_subscription_lies_in_exactly_one_cycle_whose_primary_is_active(
     terms: list[Term], picked: set[int], data: st.DataObject

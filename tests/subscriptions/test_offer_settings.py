@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import pytest
 from django.db import ProgrammingError, connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import AuditEntry, Role, User
@@ -23,11 +21,10 @@ from apps.reconciliation.selectors import CycleFigures, cycle_starting, get_figu
 from apps.reconciliation.services import reconcile_customer
 from apps.subscriptions.models import StaleCause, StaleSpan
 from apps.subscriptions.services import SettingsRefused, change_offer_settings
-from tests.factories.pages import text_of
+from tests.factories.pages import Browser, text_of
 from tests.factories.portfolios import STANDARD, digital, entered, line, subscription
 from tests.factories.usage import UsageFiles, session
 
-Browser = Callable[[User], Client]
 LIST = "/offers/"
 PAGE = "/offers/A-FLEX-3-CC/"
 TODAY = date(2024, 8, 20)

@@ -824,7 +824,7 @@ def _paths(part: Any, way: str = "") -> Iterator[str]:
         yield from _paths(value, f"{way}{step}.")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(path=st.sampled_from(sorted(_paths(FULL))), value=json_values)
 def test_whatever_stands_in_a_field_is_read_or_refused_in_one_line(path: str, value: Any) -> None:
     said = ""

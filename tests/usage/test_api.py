@@ -7,7 +7,7 @@ import io
 import json
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
@@ -28,12 +28,12 @@ from apps.usage.models import Channel, Conflict, Delivery, Event, Interval, Reme
 from apps.usage.tasks import forget_old_answers
 from tests.factories.committed import committed
 from tests.factories.keys import key_of, program_of, program_with
+from tests.factories.pages import Browser
 from tests.factories.portfolios import SMS, customer, enter, partner, portfolio
 from tests.factories.threads import in_threads
 
 __all__ = ["committed"]
 
-Browser = Callable[[User], Client]
 Record = dict[str, Any]
 ADDRESS = "/api/v1/usage/agent-sessions"
 JSON, NDJSON = "application/json", "application/x-ndjson"

@@ -92,7 +92,7 @@ def block_of(rows: list[dict[str, str]]) -> Block:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), kind=st.sampled_from(sorted(KINDS_OF_FILE)), zone=st.sampled_from([None, STOCKHOLM]))
 def test_R13_columns_say_what_each_row_says(data: st.DataObject, kind: str, zone: ZoneInfo | None) -> None:
     rows = data.draw(st.lists(cells_of(kind), min_size=1, max_size=12))
@@ -111,7 +111,7 @@ def test_R13_columns_say_what_each_row_says(data: st.DataObject, kind: str, zone
             assert (columns.record_ids[row], columns.content(row, described.kind)) == said
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(written=st.lists(times, min_size=1, max_size=20))
 @example(
     written=["2024-02-29T23:59:59Z", "2023-02-29T00:00:00Z", "2000-02-29T00:00:00Z", "1900-02-29T00:00:00Z"]
@@ -161,7 +161,7 @@ starts = st.datetimes(datetime.fromisoformat("2024-01-01"), datetime.fromisoform
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     records=st.lists(
         st.tuples(

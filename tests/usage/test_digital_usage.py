@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,8 +16,8 @@ from apps.subscriptions.models import StaleSpan
 from apps.usage.digital import count_units, days_with_units
 from apps.usage.domain.records import KINDS_OF_FILE, Content, Fault, RejectedRowError, parse_record
 from apps.usage.models import Conflict, Delivery, Event, Interval, RowKeptAside
-from apps.usage.services import UsageImported, import_usage
-from tests.conftest import NOW
+from apps.usage.services import UsageImported
+from tests.conftest import NOW, import_file
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
 from tests.factories.usage import UsageFiles
 
@@ -46,7 +45,7 @@ def counts(outcome: UsageImported) -> tuple[int, int, int, int]:
 def stored() -> list[tuple[Any, ...]]:
     with scope(PROVIDER):
         return list(
-            Event.objects.order_by("customer_id", "record_id").values_list(
+            Event.objects.order_by("customer_id", "record_id", "source_id").values_list(
                 "customer_id", "record_id", "sku", "quantity", "occurred_at"
             )
         )
@@ -191,13 +190,7 @@ def test_units_make_no_day_of_the_contact_centre_stale(owner: Customer, files: U
 
 def test_a_partner_imports_units_of_its_own_customers_alone(owner: Customer, files: UsageFiles) -> None:
     path = files.write(f"customer,{HEADER}C-1,d1,{SMS},25,{NOON}\nC-2,d2,{SMS},25,{NOON}\n")
-    outcome = import_usage(
-        kind="digital-usage",
-        path=path,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        sender=Scope(Role.PARTNER, owner.partner_id),
-        now=NOW,
-    )
+    outcome = import_file("digital-usage", path, sender=Scope(Role.PARTNER, owner.partner_id))
     assert counts(outcome) == (1, 0, 0, 1)
     assert outcome.reasons == {"unknown customer": 1}
     stranger = stored_customer("C-2")

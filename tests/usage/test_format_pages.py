@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import AuditEntry, Role, User
@@ -15,13 +12,13 @@ from apps.usage.formats import list_formats, shipped_texts
 from apps.usage.models import FormatDescription
 from apps.usage.services.formats import FormatRefused, save_format
 from tests.conftest import PASSWORD
+from tests.factories.pages import Browser
 from tests.usage.test_formats import SESSIONS
 
 SAMPLE = (
     "Session,Agent,Seat,From,To,Kind\ns1,a1,Plus,2024-06-10T08:00:00Z,,Signed in\ns2,a2,Gold,x,,Signed in\n"
 )
 SAMPLE += "s3,a3,Plus,2024-06-10T08:00:00Z,,Signed out\n"
-ClientOf = Callable[[User], Client]
 
 
 def saved(by: User, text: str = SESSIONS) -> FormatDescription:
@@ -90,7 +87,7 @@ def test_a_change_is_kept_in_the_audit_trail_and_saving_again_is_none(bob: User)
 
 
 def test_the_list_shows_shipped_formats_and_own_ones(
-    client_of: ClientOf, bob: User, charlie: User, dana: User
+    client_of: Browser, bob: User, charlie: User, dana: User
 ) -> None:
     saved(bob)
     for user, seen in ((bob, True), (charlie, False), (dana, False)):
@@ -99,7 +96,7 @@ def test_the_list_shows_shipped_formats_and_own_ones(
         assert "Amazon Connect agent events" in page
 
 
-def test_the_list_asks_the_database_as_often_whatever_it_holds(client_of: ClientOf, bob: User) -> None:
+def test_the_list_asks_the_database_as_often_whatever_it_holds(client_of: Browser, bob: User) -> None:
     client = client_of(bob)
     counts = []
     for number in range(3):
@@ -112,7 +109,7 @@ def test_the_list_asks_the_database_as_often_whatever_it_holds(client_of: Client
     assert counts[0] == counts[2]
 
 
-def test_a_customer_knows_nothing_of_formats(client_of: ClientOf, alice: User, bob: User) -> None:
+def test_a_customer_knows_nothing_of_formats(client_of: Browser, alice: User, bob: User) -> None:
     saved(bob)
     client = client_of(alice)
     for address in ("/formats/", "/formats/new/", "/formats/webex-tasks/", "/formats/acme/"):
@@ -122,7 +119,7 @@ def test_a_customer_knows_nothing_of_formats(client_of: ClientOf, alice: User, b
     assert names_for(bob) == ["acme"]
 
 
-def test_a_reader_reads_and_changes_nothing(client_of: ClientOf, reader: User, bob: User) -> None:
+def test_a_reader_reads_and_changes_nothing(client_of: Browser, reader: User, bob: User) -> None:
     saved(bob)
     client = client_of(reader)
     page = client.get("/formats/acme/")
@@ -136,7 +133,7 @@ def test_a_reader_reads_and_changes_nothing(client_of: ClientOf, reader: User, b
     assert names_for(bob) == ["acme"]
 
 
-def test_a_strangers_format_is_as_a_missing_one(client_of: ClientOf, bob: User, charlie: User) -> None:
+def test_a_strangers_format_is_as_a_missing_one(client_of: Browser, bob: User, charlie: User) -> None:
     saved(bob)
     client = client_of(charlie)
     for address in ("/formats/acme/", "/formats/missing/"):
@@ -146,7 +143,7 @@ def test_a_strangers_format_is_as_a_missing_one(client_of: ClientOf, bob: User, 
     assert names_for(bob) == ["acme"]
 
 
-def test_a_shipped_format_is_shown_and_cannot_be_changed(client_of: ClientOf, bob: User) -> None:
+def test_a_shipped_format_is_shown_and_cannot_be_changed(client_of: Browser, bob: User) -> None:
     client = client_of(bob)
     for name in shipped_texts():
         page = client.get(f"/formats/{name}/").content.decode()
@@ -157,7 +154,7 @@ def test_a_shipped_format_is_shown_and_cannot_be_changed(client_of: ClientOf, bo
         assert client.post(f"/formats/{name}/delete/").status_code == 404
 
 
-def test_a_description_starts_from_a_shipped_one_under_another_name(client_of: ClientOf, bob: User) -> None:
+def test_a_description_starts_from_a_shipped_one_under_another_name(client_of: Browser, bob: User) -> None:
     client = client_of(bob)
     for name in shipped_texts():
         form = client.get("/formats/new/", {"from": name}).context["form"]
@@ -168,14 +165,14 @@ def test_a_description_starts_from_a_shipped_one_under_another_name(client_of: C
     assert client.post("/formats/new/", {"text": small}).status_code == 302
 
 
-def test_what_is_wrong_stands_at_the_field(client_of: ClientOf, bob: User) -> None:
+def test_what_is_wrong_stands_at_the_field(client_of: Browser, bob: User) -> None:
     answer = client_of(bob).post("/formats/new/", {"text": SESSIONS.replace("[keep]", "[kept]")})
     assert answer.status_code == 200
     assert answer.context["form"].errors == {"text": ["kept is not known"]}
     assert names_for(bob) == []
 
 
-def test_trying_shows_rows_as_they_would_be_read_and_keeps_nothing(client_of: ClientOf, bob: User) -> None:
+def test_trying_shows_rows_as_they_would_be_read_and_keeps_nothing(client_of: Browser, bob: User) -> None:
     answer = client_of(bob).post("/formats/new/", {"text": SESSIONS, "sample": SAMPLE, "try": "1"})
     rows = [[str(cell) for cell in row] for row in answer.context["trial"].rows.data]
     assert len(rows) == 2
@@ -193,12 +190,12 @@ def test_trying_shows_rows_as_they_would_be_read_and_keeps_nothing(client_of: Cl
         ("\ufeff \n", "the file is empty"),
     ],
 )
-def test_a_sample_that_is_none_is_told_why(client_of: ClientOf, bob: User, sample: str, line: str) -> None:
+def test_a_sample_that_is_none_is_told_why(client_of: Browser, bob: User, sample: str, line: str) -> None:
     answer = client_of(bob).post("/formats/new/", {"text": SESSIONS, "sample": sample, "try": "1"})
     assert answer.context["form"].errors == {"sample": [line]}
 
 
-def test_an_own_format_is_changed_and_removed(client_of: ClientOf, bob: User) -> None:
+def test_an_own_format_is_changed_and_removed(client_of: Browser, bob: User) -> None:
     saved(bob)
     client = client_of(bob)
     renamed = SESSIONS.replace('"acme"', '"acme-2"')
@@ -208,7 +205,7 @@ def test_an_own_format_is_changed_and_removed(client_of: ClientOf, bob: User) ->
     assert names_for(bob) == []
 
 
-def test_a_description_that_was_valid_once_can_be_mended(client_of: ClientOf, bob: User) -> None:
+def test_a_description_that_was_valid_once_can_be_mended(client_of: Browser, bob: User) -> None:
     description = saved(bob)
     with scope(bob.scope):
         FormatDescription.objects.filter(pk=description.pk).update(text="of an older portal")

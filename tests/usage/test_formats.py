@@ -23,6 +23,7 @@ from apps.usage.domain.formats import (
 from apps.usage.domain.records import KINDS_OF_FILE
 from apps.usage.domain.translation import Context, translate
 from apps.usage.formats import shipped_formats, shipped_texts
+from tests.factories.formats import UNITS
 
 OWN = {kind: own_format(kind) for kind in KINDS_OF_FILE}
 SESSIONS = """
@@ -41,18 +42,6 @@ Kind = ["Signed in"]
 [values.licence]
 PLUS = "premium"
 Basic = "standard"
-"""
-UNITS = """
-name = "acme-units"
-title = "Acme units"
-kind = "digital-usage"
-recognise = ["When", "Count"]
-decimal = ","
-[columns]
-record_id = "Id"
-sku = { constant = "A-CHAN-U-SMS-INTL" }
-quantity = "Count"
-occurred_at = "When"
 """
 
 

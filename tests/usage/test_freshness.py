@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -21,7 +20,8 @@ from apps.usage.freshness import list_rhythms
 from apps.usage.models import Channel, Delivery, DeliveryState, Source, SourceDay
 from apps.usage.services.sources import UnknownTimeZone, set_time_zone
 from apps.usage.source_tables import interval_in_words
-from tests.conftest import PASSWORD
+from tests.factories.pages import Browser
+from tests.factories.people import made_user
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -205,9 +205,7 @@ def nights(first: int, count: int = 5) -> list[datetime]:
     return [now - (first + each) * ONE_DAY for each in range(count)]
 
 
-def test_sources_that_are_silent_stand_first(
-    client_of: Callable[[User], Client], bob: User, guide_example: Customer
-) -> None:
+def test_sources_that_are_silent_stand_first(client_of: Browser, bob: User, guide_example: Customer) -> None:
     partner = guide_example.partner
     for name, newest in (("a-fresh", 0), ("b-silent", 3), ("c-silent-longest", 9)):
         made_source(partner, name)
@@ -220,7 +218,7 @@ def test_sources_that_are_silent_stand_first(
 
 
 def test_a_partner_lands_on_the_alarm_of_its_own_sources(
-    client_of: Callable[[User], Client], bob: User, charlie: User, dana: User, guide_example: Customer
+    client_of: Browser, bob: User, charlie: User, dana: User, guide_example: Customer
 ) -> None:
     def landed(reader: User) -> tuple[str, int]:
         client = client_of(reader)
@@ -247,7 +245,7 @@ def test_a_partner_lands_on_the_alarm_of_its_own_sources(
 
 
 def test_a_source_says_until_when_there_are_data_and_which_days_are_missing(
-    client_of: Callable[[User], Client], bob: User, guide_example: Customer
+    client_of: Browser, bob: User, guide_example: Customer
 ) -> None:
     today = timezone.now().date()
     had = [today - back * ONE_DAY for back in range(1, 20) if back != 4]
@@ -285,7 +283,7 @@ def test_mended_rows_are_no_delivery(as_provider: None, guide_example: Customer)
 
 
 def test_a_partner_sees_its_own_sources_alone(
-    client_of: Callable[[User], Client], bob: User, charlie: User, alice: User, guide_example: Customer
+    client_of: Browser, bob: User, charlie: User, alice: User, guide_example: Customer
 ) -> None:
     source = made_source(guide_example.partner, "only-bobs")
     assert b"only-bobs" in client_of(bob).get("/sources/").content
@@ -304,7 +302,7 @@ def test_a_partner_sees_its_own_sources_alone(
 
 
 def test_an_administrator_sets_the_time_zone_and_it_is_kept_who_did(
-    client_of: Callable[[User], Client], bob: User, guide_example: Customer
+    client_of: Browser, bob: User, guide_example: Customer
 ) -> None:
     source = made_source(guide_example.partner, "acd")
     browser = client_of(bob)
@@ -318,15 +316,9 @@ def test_an_administrator_sets_the_time_zone_and_it_is_kept_who_did(
     assert (entry.before, entry.after) == ({"time_zone": ""}, {"time_zone": "Europe/Stockholm"})
 
 
-def test_who_only_reads_sets_nothing(client_of: Callable[[User], Client], guide_example: Customer) -> None:
+def test_who_only_reads_sets_nothing(client_of: Browser, guide_example: Customer) -> None:
     source = made_source(guide_example.partner, "acd")
-    with scope(PROVIDER):
-        rita = User.objects.create_user(
-            email="rita@example.com",
-            role=Role.PARTNER_READER,
-            password=PASSWORD,
-            partner=guide_example.partner,
-        )
+    rita = made_user("rita@example.com", Role.PARTNER_READER, guide_example)
     browser = client_of(rita)
     assert b'name="time_zone"' not in browser.get(f"/sources/{source.pk}/").content
     assert browser.post(f"/sources/{source.pk}/", {"time_zone": "UTC"}).status_code == 403
@@ -347,9 +339,7 @@ def test_a_zone_that_is_none_is_refused_and_the_same_one_is_no_change(
 @pytest.mark.parametrize(
     "until", ["", "x", "2026-02-30", "0001-01-01", "0001-03-01", "9999-12-31", "10000-01-01"]
 )
-def test_any_day_may_be_asked_for(
-    client_of: Callable[[User], Client], bob: User, guide_example: Customer, until: str
-) -> None:
+def test_any_day_may_be_asked_for(client_of: Browser, bob: User, guide_example: Customer, until: str) -> None:
     source = made_source(guide_example.partner, "acd", [timezone.now().date() - 5 * ONE_DAY])
     page = client_of(bob).get(f"/sources/{source.pk}/", {"until": until})
     assert page.status_code == 200
@@ -357,7 +347,7 @@ def test_any_day_may_be_asked_for(
 
 
 def test_a_source_that_ended_long_ago_shows_its_last_days_and_leads_to_today(
-    client_of: Callable[[User], Client], bob: User, guide_example: Customer
+    client_of: Browser, bob: User, guide_example: Customer
 ) -> None:
     today = timezone.now().date()
     source = made_source(guide_example.partner, "acd", [today - 200 * ONE_DAY])
@@ -373,7 +363,7 @@ def test_a_source_that_ended_long_ago_shows_its_last_days_and_leads_to_today(
 
 
 def test_the_list_costs_the_same_however_many_sources_there_are(
-    client_of: Callable[[User], Client], bob: User, guide_example: Customer
+    client_of: Browser, bob: User, guide_example: Customer
 ) -> None:
     def counted() -> int:
         browser = client_of(bob)
@@ -391,7 +381,7 @@ def test_the_list_costs_the_same_however_many_sources_there_are(
 
 
 def test_the_api_says_the_same(
-    client_of: Callable[[User], Client], bob: User, charlie: User, alice: User, guide_example: Customer
+    client_of: Browser, bob: User, charlie: User, alice: User, guide_example: Customer
 ) -> None:
     today = timezone.now().date()
     made_source(guide_example.partner, "acd", [today - back * ONE_DAY for back in (1, 2, 5, 6)])

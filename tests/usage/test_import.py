@@ -323,14 +323,7 @@ def test_a_row_of_the_future_is_taken_when_its_time_has_come(
     path = tmp_path / "future.csv"
     path.write_text(HEADER + row("r1") + "r2,a1,standard,2026-01-01T00:00:01Z,\n")
     import_file("agent-sessions", path, customer="C-1")
-    later = import_usage(
-        kind="agent-sessions",
-        path=path,
-        sha256=_sha256(path),
-        sender=PROVIDER,
-        now=datetime(2026, 1, 2, tzinfo=UTC),
-        customer_ref="C-1",
-    )
+    later = import_file("agent-sessions", path, customer="C-1", now=datetime(2026, 1, 2, tzinfo=UTC))
     assert counts(later) == (1, 1, 0, 0)
 
 
@@ -533,15 +526,9 @@ def test_a_record_still_open_makes_as_many_days_stale_as_an_offers_setting_gives
 # Tenancy
 
 
-def as_partner(own: Customer, path: Path, **fields: Any) -> UsageImported:
-    return import_usage(
-        kind="agent-sessions",
-        path=path,
-        sha256=_sha256(path),
-        sender=Scope(Role.PARTNER, own.partner_id),
-        now=NOW,
-        **fields,
-    )
+def as_partner(own: Customer, path: Path, *, customer: str = "") -> UsageImported:
+    sender = Scope(Role.PARTNER, own.partner_id)
+    return import_file("agent-sessions", path, customer=customer, sender=sender)
 
 
 def test_a_partner_imports_for_its_own_customers_and_a_strangers_reads_as_unknown(
@@ -555,7 +542,7 @@ def test_a_partner_imports_for_its_own_customers_and_a_strangers_reads_as_unknow
     assert [record[0] for record in stored()] == [own.pk]
     for ref in ("C-2", "C-404"):
         with pytest.raises(UnknownCustomer, match=f"There is no customer {ref}"):
-            as_partner(own, path, customer_ref=ref)
+            as_partner(own, path, customer=ref)
 
     with scope(Scope(Role.PARTNER, own.partner_id)):
         assert (Interval.objects.count(), Delivery.objects.count(), RowKeptAside.objects.count()) == (1, 1, 2)
@@ -571,8 +558,8 @@ def test_a_partner_completes_and_conflicts_like_the_provider(
     own, _ = two_partners
     files.take(HEADER + row("r1", end=""))
     again = files.write(HEADER + row("r1") + row("r1", end="17:00") + row("r1"))
-    assert counts(as_partner(own, again, customer_ref="C-1")) == (1, 1, 1, 0)
-    assert counts(as_partner(own, again, customer_ref="C-1")) == (0, 3, 0, 0)
+    assert counts(as_partner(own, again, customer="C-1")) == (1, 1, 1, 0)
+    assert counts(as_partner(own, again, customer="C-1")) == (0, 3, 0, 0)
 
 
 # Crashes, and two at once

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import re
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from apps.core.tenancy import PROVIDER, Scope, scope
 from apps.core.tenancy import Role as DatabaseRole
 from apps.organisations.models import Customer
 from apps.usage.models import CustomerAlias, Interval, RowKeptAside, Source
-from apps.usage.services import import_usage
+from tests.conftest import import_file
 from tests.factories.pages import Browser, get, text_of
 from tests.factories.people import made_user
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
@@ -57,15 +56,8 @@ def row(number: int, *, at: str = "2024-06-10T08:00:00Z", licence: str = "standa
 
 
 def deliver(files: UsageFiles, rows: str, owner: Customer) -> None:
-    path = files.write(HEADER + rows)
-    import_usage(
-        kind="agent-sessions",
-        path=path,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        sender=Scope(DatabaseRole.PARTNER, owner.partner_id),
-        now=NOW,
-        source="acd",
-    )
+    sender = Scope(DatabaseRole.PARTNER, owner.partner_id)
+    import_file("agent-sessions", files.write(HEADER + rows), sender=sender, source="acd")
 
 
 def group_of(html: str) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook
-from pytest_django import Settings
 
 from apps.core.tenancy import PROVIDER, scope
 from apps.subscriptions.models import StaleSpan
@@ -31,9 +30,8 @@ Told = dict[str, Any]
 
 
 @pytest.fixture
-def twins(committed: None, settings: Settings, tmp_path: Path) -> None:
+def twins(committed: None, folders: Path) -> None:
     """C-1 and C-2 of two partners: to one comes what nobody disturbs, to the other the same."""
-    settings.MEDIA_ROOT = tmp_path / "files"
     enter(portfolio(partner("P-1", customer("C-1")), partner("P-2", customer("C-2"))))
 
 

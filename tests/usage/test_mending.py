@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -44,7 +43,7 @@ from apps.usage.models import (
     RowKeptAside,
     Source,
 )
-from apps.usage.services import UsageImported, import_usage
+from apps.usage.services import UsageImported
 from apps.usage.services.mending import (
     Mended,
     NothingToMend,
@@ -53,6 +52,8 @@ from apps.usage.services.mending import (
     send_again,
     set_aside_for_good,
 )
+from tests.conftest import import_file
+from tests.factories.people import made_user
 from tests.factories.portfolios import SMS, customer, enter, partner, portfolio, stored_customer
 from tests.factories.threads import in_threads
 from tests.factories.usage import UsageFiles
@@ -178,10 +179,7 @@ def ben(owner: Customer) -> User:
 
 
 def _ben(owner: Customer) -> User:
-    with scope(PROVIDER):
-        return User.objects.create_user(
-            email="ben@example.com", role=Role.PARTNER_ADMIN, partner=owner.partner
-        )
+    return made_user("ben@example.com", Role.PARTNER_ADMIN, owner)
 
 
 def sender(of: Customer) -> Scope:
@@ -198,15 +196,7 @@ def deliver(
     customer_ref: str = "",
 ) -> UsageImported:
     path = files.write((UNITS if kind == "digital-usage" else HEADER) + rows)
-    return import_usage(
-        kind=kind,
-        path=path,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        sender=who,
-        now=now,
-        source="acd",
-        customer_ref=customer_ref,
-    )
+    return import_file(kind, path, customer=customer_ref, source="acd", sender=who, now=now)
 
 
 def row(

@@ -21,6 +21,7 @@ from apps.usage.domain.numbers import whole_units
 from apps.usage.domain.records import KINDS_OF_FILE, parse_moment, parse_record
 from apps.usage.domain.translation import Context, translate
 from apps.usage.formats import shipped_formats
+from tests.factories.formats import UNITS
 
 
 @pytest.mark.parametrize(
@@ -96,22 +97,6 @@ def test_a_group_of_thousands_does_not_start_with_nought() -> None:
             whole_units(text, decimal)
 
 
-UNITS = parse_format(
-    """
-name = "acme-units"
-title = "Acme units"
-kind = "digital-usage"
-recognise = ["Id", "Count"]
-decimal = ","
-[columns]
-record_id = "Id"
-sku = { constant = "A-CHAN-U-SMS-INTL" }
-quantity = "Count"
-occurred_at = "When"
-"""
-)
-
-
 def sheet(value: object) -> bytes:
     book, out = openpyxl.Workbook(), io.BytesIO()
     assert book.active is not None
@@ -130,7 +115,7 @@ def quantity(content: bytes, format_: Format) -> str | Fault:
 @pytest.mark.parametrize("said", ["", ",", "."])
 def test_semicolons_between_cells_say_nothing_of_the_sign_before_fractions(said: str) -> None:
     """``1.234`` is a thousand and more, or one and a bit: a description decides, the delimiter does not."""
-    format_ = replace(UNITS, decimal=said)
+    format_ = replace(parse_format(UNITS), decimal=said)
     found = {
         delimiter: quantity(
             f"Id{delimiter}Count{delimiter}When\n1{delimiter}1.234{delimiter}x\n".encode(), format_
@@ -155,7 +140,7 @@ def test_semicolons_between_cells_say_nothing_of_the_sign_before_fractions(said:
 def test_numbers_of_json_and_workbooks_have_a_dot_whatever_the_description_says(
     value: object, units: str | Fault, said: str
 ) -> None:
-    format_ = replace(UNITS, decimal=said)
+    format_ = replace(parse_format(UNITS), decimal=said)
     record = json.dumps({"Id": "1", "Count": value, "When": 1718006400})
     for content in (record.encode(), f"[{record}]".encode(), sheet(value)):
         assert quantity(content, format_) == units

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from html import unescape
 from pathlib import Path
@@ -14,9 +13,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
-from pytest_django import Settings
 
-from apps.accounts.models import AuditEntry, Role, User
+from apps.accounts.models import AuditEntry, Role
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Customer
 from apps.usage import delivery_views, tasks
@@ -30,20 +28,22 @@ from apps.usage.models import (
     RowKeptAside,
 )
 from apps.usage.services import receive_file
+from tests.factories.formats import OUR_SESSIONS
+from tests.factories.pages import text_of
+from tests.factories.people import made_user
 from tests.factories.portfolios import customer, enter, partner, portfolio, stored_customer
 from tests.factories.threads import in_threads
 from tests.factories.usage import UsageFiles
 
+pytestmark = pytest.mark.usefixtures("rung")
+
 HEADER = "record_id,agent_id,licence,started_at,ended_at\n"
 WHY = "the switch says so"
-Browser = Callable[[User], Client]
 
 
 @pytest.fixture
-def owner(committed: None, settings: Settings, tmp_path: Path) -> Customer:
+def owner(committed: None, folders: Path) -> Customer:
     """C-1 of P-1, who is really there; C-2 is a stranger's."""
-    settings.MEDIA_ROOT = tmp_path / "files"
-    settings.UPLOADS_ARRIVE_IN = tmp_path / "arriving"
     enter(portfolio(partner("P-1", customer("C-1")), partner("P-2", customer("C-2"))))
     return stored_customer("C-1")
 
@@ -53,23 +53,12 @@ def two(owner: Customer) -> tuple[Client, Client]:
     """The browsers of two administrators of P-1."""
 
     def browser(name: str) -> Client:
-        with scope(PROVIDER):
-            user = User.objects.create_user(
-                email=f"{name}@example.com", role=Role.PARTNER_ADMIN, partner=owner.partner
-            )
         client = Client()
+        user = made_user(f"{name}@example.com", Role.PARTNER_ADMIN, owner)
         client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
         return client
 
     return browser("ben"), browser("bella")
-
-
-@pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Deliveries that workers were told of."""
-    told: list[int] = []
-    monkeypatch.setattr(tasks.read_delivery, "delay", told.append)
-    return told
 
 
 def row(name: str, *, agent: str = "anna", licence: str = "standard") -> str:
@@ -77,8 +66,7 @@ def row(name: str, *, agent: str = "anna", licence: str = "standard") -> str:
 
 
 def words(answer: HttpResponse | Any) -> str:
-    text = re.sub(r"<[^>]+>", " ", answer.content.decode()).replace("\N{NO-BREAK SPACE}", " ")
-    return unescape(re.sub(r"\s+", " ", text))
+    return text_of(answer.content.decode())
 
 
 def sent(client: Client, *files: tuple[str, str]) -> Any:
@@ -183,25 +171,10 @@ def test_of_two_decisions_at_once_one_stands_and_the_other_is_told_whose(
     assert f"{decided.decided_by} has decided about the record r1 already" in words(second)
 
 
-DESCRIPTION = """\
-name = "our-sessions"
-title = "Ours"
-kind = "agent-sessions"
-recognise = ["Session", "Agent", "Login"]
-
-[columns]
-record_id = "Session"
-agent_id = "Agent"
-licence = { constant = "standard" }
-started_at = "Login"
-ended_at = "Logout"
-"""
-
-
 def test_of_two_who_add_one_description_at_once_one_is_told_that_there_is_one(
     two: tuple[Client, Client],
 ) -> None:
-    texts = [DESCRIPTION, DESCRIPTION.replace('"Ours"', '"Mine"')]
+    texts = [OUR_SESSIONS, OUR_SESSIONS.replace('"Ours"', '"Mine"')]
     answers = in_threads(
         *(
             lambda client=client, text=text: client.post("/formats/new/", {"text": text}, follow=True)
@@ -219,8 +192,8 @@ def test_of_two_who_add_one_description_at_once_one_is_told_that_there_is_one(
 def test_a_description_that_is_changed_and_removed_at_once_is_one_or_the_other(
     two: tuple[Client, Client],
 ) -> None:
-    two[0].post("/formats/new/", {"text": DESCRIPTION})
-    changed = DESCRIPTION.replace('"Ours"', '"Mine"')
+    two[0].post("/formats/new/", {"text": OUR_SESSIONS})
+    changed = OUR_SESSIONS.replace('"Ours"', '"Mine"')
     answers = in_threads(
         lambda: two[0].post("/formats/our-sessions/", {"text": changed}),
         lambda: two[1].post("/formats/our-sessions/delete/"),

@@ -201,7 +201,7 @@ def test_R13_one_moment_written_with_two_offsets_is_one_value() -> None:
     assert meet(first, second) is Outcome.DUPLICATE
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(arriving=st.permutations([content(end=None), content(), content(end=None), content()]))
 def test_R13_without_a_conflict_the_order_of_arrival_does_not_matter(arriving: list[Content]) -> None:
     stored, *others = arriving

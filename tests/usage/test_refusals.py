@@ -6,7 +6,6 @@ import ast
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -14,9 +13,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.utils import translation
-from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.core.tenancy import PROVIDER, scope
@@ -32,6 +29,7 @@ from apps.usage.services import UsageRefused, import_usage
 from tests.conftest import NOW
 from tests.core.test_translations import compiled
 from tests.factories.commands import Shell, shell
+from tests.factories.pages import Browser
 from tests.factories.usage import UsageFiles
 
 __all__ = ["compiled", "shell"]
@@ -89,9 +87,8 @@ def test_sessions_whose_licence_was_forgotten_are_not_taken_for_wfo_sessions(
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
 def test_the_page_says_it_in_one_line_and_stores_nothing(
-    client_of: Callable[[User], Client], bob: User, settings: Settings, tmp_path: Path, accept: str
+    client_of: Browser, bob: User, folders: Path, accept: str
 ) -> None:
-    settings.MEDIA_ROOT, settings.UPLOADS_ARRIVE_IN = tmp_path / "files", tmp_path / "arriving"
     with scope(PROVIDER):
         before = Delivery.objects.count()
     for kind, line in TOLD_BY_ITSELF.items():
@@ -185,7 +182,7 @@ def test_no_word_of_a_library_reaches_the_sender(
 
 
 def test_why_a_delivery_failed_is_told_in_the_language_of_who_looks(
-    client_of: Callable[[User], Client], bob: User, compiled: None
+    client_of: Browser, bob: User, compiled: None
 ) -> None:
     """A worker wrote it down, in English."""
     with scope(bob.scope):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.core.tenancy import scope
@@ -27,35 +23,17 @@ from apps.usage.models import (
     Source,
     SourceDay,
 )
-from apps.usage.services import import_usage
 from apps.usage.services.formats import save_format
 from apps.usage.services.sources import set_time_zone
-from tests.conftest import NOW
+from tests.conftest import import_file
+from tests.factories.formats import OUR_SESSIONS
+from tests.factories.pages import Browser
 from tests.factories.usage import UsageFiles
 
-Browser = Callable[[User], Client]
+pytestmark = pytest.mark.usefixtures("folders", "rung")
+
 HEADER = "record_id,agent_id,licence,started_at,ended_at,customer\n"
-DESCRIPTION = """\
-name = "our-sessions"
-title = "Ours"
-kind = "agent-sessions"
-recognise = ["Session", "Agent", "Login"]
-
-[columns]
-record_id = "Session"
-agent_id = "Agent"
-licence = { constant = "standard" }
-started_at = "Login"
-ended_at = "Logout"
-"""
 OWN_FORMAT = "Session,Agent,Login,Logout\nx1,anna,2024-07-01T08:00:00Z,2024-07-01T09:00:00Z\n"
-
-
-@pytest.fixture(autouse=True)
-def folders(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.MEDIA_ROOT = tmp_path / "files"
-    settings.UPLOADS_ARRIVE_IN = tmp_path / "arriving"
-    monkeypatch.setattr(tasks.read_delivery, "delay", lambda delivery_id: None)
 
 
 def row(name: str, *, agent: str = "anna", zone: str = "Z", licence: str = "standard", of: str) -> str:
@@ -63,9 +41,7 @@ def row(name: str, *, agent: str = "anna", zone: str = "Z", licence: str = "stan
 
 
 def take(files: UsageFiles, rows: str, by: User) -> None:
-    path = files.write(HEADER + rows)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    import_usage(kind="agent-sessions", path=path, sha256=digest, sender=by.scope, now=NOW, source="acd")
+    import_file("agent-sessions", files.write(HEADER + rows), sender=by.scope, source="acd")
 
 
 @pytest.fixture
@@ -74,7 +50,7 @@ def theirs(bob: User, charlie: User, files: UsageFiles) -> dict[str, Any]:
     take(files, row("r1", of="C-100") + row("r2", licence="PRM", of="C-100"), bob)
     take(files, row("r1", agent="bert", of="C-100"), bob)
     with scope(bob.scope):
-        save_format(text=DESCRIPTION, by=bob)
+        save_format(text=OUR_SESSIONS, by=bob)
         source = Source.objects.get(name="acd")
         set_time_zone(source=source, time_zone="Asia/Tokyo", by=bob)
         failed = Delivery.objects.latest("pk")
@@ -119,7 +95,7 @@ POSTS: list[tuple[str, dict[str, str]]] = [
     ("/conflicts/?delivery={failed}", {"decision": "take", "reason": "mine"}),
     ("/deliveries/{failed}/again/", {}),
     ("/sources/{source}/", {"time_zone": "Europe/Paris"}),
-    ("/formats/our-sessions/", {"text": DESCRIPTION.replace("Ours", "Mine")}),
+    ("/formats/our-sessions/", {"text": OUR_SESSIONS.replace("Ours", "Mine")}),
     ("/formats/our-sessions/delete/", {}),
 ]
 

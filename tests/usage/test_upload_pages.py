@@ -5,12 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import io
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,15 +16,13 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from pytest_django import Settings
 
 from apps.accounts.models import AuditEntry, Role, User
 from apps.core.tenancy import PROVIDER, scope
-from apps.organisations.models import Customer, Partner
+from apps.organisations.models import Customer
 from apps.usage import tasks
-from apps.usage.models import Channel, Delivery, DeliveryState, Interval, RowKeptAside
+from apps.usage.models import Channel, Delivery, DeliveryState, Interval
 from apps.usage.progress import get_progress
-from apps.usage.services import receive_file
 from apps.usage.services.kept_files import (
     CannotBeReadAgain,
     due_deliveries,
@@ -39,9 +32,10 @@ from apps.usage.services.kept_files import (
     stored_file,
 )
 from apps.usage.uploads import MOST_FILES, ArrivingFile
-from portal.embedded.places import REPOSITORY
-from tests.conftest import PASSWORD
-from tests.factories.portfolios import customer, enter, partner, portfolio
+from tests.factories.pages import Browser
+from tests.factories.people import made_user
+
+pytestmark = pytest.mark.usefixtures("folders", "rung")
 
 HEADER = "record_id,agent_id,licence,started_at,ended_at"
 BOUNDARY = "xXx"
@@ -59,27 +53,11 @@ def file(content: bytes, name: str = "sessions.csv") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content)
 
 
-@pytest.fixture(autouse=True)
-def folders(settings: Settings, tmp_path: Path) -> Path:
-    """Files of the test alone."""
-    settings.MEDIA_ROOT = tmp_path / "files"
-    settings.UPLOADS_ARRIVE_IN = tmp_path / "arriving"
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Deliveries that workers were told of."""
-    told: list[int] = []
-    monkeypatch.setattr(tasks.read_delivery, "delay", told.append)
-    return told
-
-
 Send = Callable[..., Any]
 
 
 @pytest.fixture
-def send(client_of: Callable[[User], Client], django_capture_on_commit_callbacks: Any) -> Send:
+def send(client_of: Browser, django_capture_on_commit_callbacks: Any) -> Send:
     """``send(bob, content, …)``: the form as a browser without scripts sends it."""
 
     def send(user: User, *files: SimpleUploadedFile, accept: str = "text/html", **fields: str) -> Any:
@@ -152,7 +130,7 @@ def test_the_same_file_of_two_partners_are_two_deliveries(send: Send, bob: User,
 
 
 def test_several_files_are_as_many_deliveries_and_a_bad_one_stops_no_other(
-    send: Send, bob: User, client_of: Callable[[User], Client]
+    send: Send, bob: User, client_of: Browser
 ) -> None:
     answer = send(
         bob,
@@ -196,7 +174,7 @@ def test_a_script_is_answered_in_json(send: Send, bob: User) -> None:
     ],
 )
 def test_a_name_is_a_name_and_never_a_path(
-    send: Send, bob: User, client_of: Callable[[User], Client], folders: Path, name: str, kept: str | None
+    send: Send, bob: User, client_of: Browser, folders: Path, name: str, kept: str | None
 ) -> None:
     answer = multipart(client_of(bob), [(name, sessions("a"))])
     assert answer.status_code == 302, answer.content
@@ -262,7 +240,7 @@ def multipart(
 
 
 def test_a_thousand_files_are_refused_in_a_line_and_none_is_taken(
-    client_of: Callable[[User], Client], bob: User, folders: Path
+    client_of: Browser, bob: User, folders: Path
 ) -> None:
     answer = multipart(client_of(bob), [(f"{number}.csv", sessions(f"r{number}")) for number in range(1000)])
     assert answer.status_code == 413
@@ -273,7 +251,7 @@ def test_a_thousand_files_are_refused_in_a_line_and_none_is_taken(
 
 
 def test_a_full_disk_is_said_in_a_line_and_leaves_nothing(
-    client_of: Callable[[User], Client], bob: User, folders: Path, monkeypatch: pytest.MonkeyPatch
+    client_of: Browser, bob: User, folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: ArrivingFile, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -285,9 +263,7 @@ def test_a_full_disk_is_said_in_a_line_and_leaves_nothing(
     assert arriving(folders) == []
 
 
-def test_an_upload_that_breaks_off_is_no_file(
-    client_of: Callable[[User], Client], bob: User, folders: Path
-) -> None:
+def test_an_upload_that_breaks_off_is_no_file(client_of: Browser, bob: User, folders: Path) -> None:
     """However many bytes were promised: half a file is never taken for one."""
     content = sessions(*map(str, range(500)))
     answer = multipart(client_of(bob), [("a.csv", content)], cut=len(content) // 2)
@@ -344,16 +320,10 @@ def test_who_is_not_signed_in_sends_in_vain(db: None, folders: Path, has_token: 
 
 
 def test_who_takes_no_part_sends_in_vain(
-    client_of: Callable[[User], Client], alice: User, guide_example: Customer, folders: Path
+    client_of: Browser, alice: User, guide_example: Customer, folders: Path
 ) -> None:
     """A customer's people find no such page; a reader may look."""
-    with scope(PROVIDER):
-        rita = User.objects.create_user(
-            email="rita@example.com",
-            role=Role.PARTNER_READER,
-            password=PASSWORD,
-            partner=guide_example.partner,
-        )
+    rita = made_user("rita@example.com", Role.PARTNER_READER, guide_example)
     for somebody, status in ((alice, 404), (rita, 403)):
         body = body_of(1_000_000)
         answer = posted(client_of(somebody), "/deliveries/", body, len(body.getvalue()))
@@ -365,7 +335,7 @@ def test_who_takes_no_part_sends_in_vain(
 
 
 def test_what_is_too_large_is_refused_by_its_length_alone(
-    client_of: Callable[[User], Client], bob: User, folders: Path
+    client_of: Browser, bob: User, folders: Path
 ) -> None:
     body = body_of(1000)
     answer = posted(client_of(bob), "/deliveries/", body, 3 * 2**30)
@@ -377,7 +347,7 @@ def test_what_is_too_large_is_refused_by_its_length_alone(
 
 
 def test_what_finds_no_room_is_refused_by_its_length(
-    client_of: Callable[[User], Client], bob: User, monkeypatch: pytest.MonkeyPatch
+    client_of: Browser, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("apps.usage.uploads.shutil.disk_usage", lambda folder: Room())
     body = body_of(10_000)
@@ -389,7 +359,7 @@ class Room:
     free = 9_000
 
 
-def test_more_than_was_promised_is_not_read(client_of: Callable[[User], Client], bob: User) -> None:
+def test_more_than_was_promised_is_not_read(client_of: Browser, bob: User) -> None:
     body = body_of(3_000_000)
     answer = posted(client_of(bob), "/deliveries/", body, 2_000)
     assert answer.status_code == 400
@@ -397,9 +367,7 @@ def test_more_than_was_promised_is_not_read(client_of: Callable[[User], Client],
 
 
 @pytest.mark.parametrize("address", ["/customers/", "/accounts/login/", "/nowhere/", "/deliveries/1/again/"])
-def test_elsewhere_no_file_is_taken(
-    client_of: Callable[[User], Client], bob: User, folders: Path, address: str
-) -> None:
+def test_elsewhere_no_file_is_taken(client_of: Browser, bob: User, folders: Path, address: str) -> None:
     """A small form is read and its files are passed over; of a large one nothing is read."""
     multipart(client_of(bob), [("a.csv", sessions("a"))], address=address)
     body = body_of(4_000_000)
@@ -413,7 +381,7 @@ def test_elsewhere_no_file_is_taken(
 
 
 def test_a_stranger_finds_nothing(
-    send: Send, client_of: Callable[[User], Client], bob: User, charlie: User, alice: User, dana: User
+    send: Send, client_of: Browser, bob: User, charlie: User, alice: User, dana: User
 ) -> None:
     send(bob, file(sessions("a"), "of-bob.csv"))
     delivery = the_delivery()
@@ -433,7 +401,7 @@ def test_a_stranger_finds_nothing(
 
 
 def test_a_delivery_says_how_far_it_is_and_asks_again_until_it_is_over(
-    send: Send, client_of: Callable[[User], Client], bob: User
+    send: Send, client_of: Browser, bob: User
 ) -> None:
     send(bob, file(sessions("a", "b", bad=2)))
     delivery = the_delivery()
@@ -476,7 +444,7 @@ def test_time_left_follows_from_the_bytes_that_are_left() -> None:
     )
 
 
-def test_the_list_is_filtered(send: Send, client_of: Callable[[User], Client], bob: User) -> None:
+def test_the_list_is_filtered(send: Send, client_of: Browser, bob: User) -> None:
     send(bob, file(sessions("a"), "first.csv"))
     send(bob, file(sessions("b"), "second.csv"), source="other")
     browser = client_of(bob)
@@ -488,7 +456,7 @@ def test_the_list_is_filtered(send: Send, client_of: Callable[[User], Client], b
 
 @pytest.mark.parametrize("address", ["/deliveries/", "/deliveries/{}/"])
 def test_the_pages_cost_the_same_however_much_there_is(
-    send: Send, client_of: Callable[[User], Client], bob: User, address: str
+    send: Send, client_of: Browser, bob: User, address: str
 ) -> None:
     def counted() -> int:
         browser = client_of(bob)
@@ -524,7 +492,7 @@ def failed(send: Send, bob: User) -> Delivery:
 
 def test_what_failed_is_read_again_when_somebody_says_so(
     failed: Delivery,
-    client_of: Callable[[User], Client],
+    client_of: Browser,
     bob: User,
     rung: list[int],
     django_capture_on_commit_callbacks: Any,
@@ -555,9 +523,7 @@ def test_only_what_failed_and_is_kept_is_read_again(failed: Delivery, bob: User,
             read_again(delivery=failed, by=bob)
 
 
-def test_a_file_that_failed_is_downloaded_as_it_came(
-    failed: Delivery, client_of: Callable[[User], Client], bob: User
-) -> None:
+def test_a_file_that_failed_is_downloaded_as_it_came(failed: Delivery, client_of: Browser, bob: User) -> None:
     answer = client_of(bob).get(f"/deliveries/{failed.pk}/file/")
     assert b"".join(answer.streaming_content) == sessions("a", "b")  # type: ignore[attr-defined]
     assert answer.headers["Content-Type"] == "application/octet-stream"
@@ -646,103 +612,6 @@ def test_a_worker_gives_up_its_place_after_a_while_and_reads_on_later(
     assert set(rung) == {delivery.pk}
 
 
-WORKER = """
-import sys, time
-import django
-django.setup()
-from django.conf import settings
-from django.db import connections
-from django.utils import timezone
-settings.MEDIA_ROOT = sys.argv[3]
-settings.DATABASES["default"]["NAME"] = connections["default"].settings_dict["NAME"] = sys.argv[2]
-from apps.usage.services import deliveries, importing, opening
-opening.ROWS_AT_ONCE = 1000
-note = importing._note
-def slowly(*arguments, **options):
-    note(*arguments, **options)
-    time.sleep(0.2)
-importing._note = slowly
-deliveries.read_delivery(delivery_id=int(sys.argv[1]), now=timezone.now(), seconds=600)
-"""
-
-
-@pytest.fixture
-def somebody_committed(committed: None) -> User:
-    """The administrator of the partner of a customer C-1, who is really there."""
-    enter(portfolio(partner("P-1", customer("C-1"))))
-    with scope(PROVIDER):
-        return User.objects.create_user(
-            email="bella@example.com", role=Role.PARTNER_ADMIN, partner=Partner.objects.get(ref="P-1")
-        )
-
-
-@pytest.fixture
-def killed() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Processes of this test, none of which outlives it."""
-    started: list[subprocess.Popen[bytes]] = []
-    yield started
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def test_a_worker_killed_in_the_middle_is_followed_by_another_and_each_row_counts_once(
-    somebody_committed: User,
-    killed: list[subprocess.Popen[bytes]],
-    folders: Path,
-    tmp_path: Path,
-) -> None:
-    rows = 20_000
-    content = sessions(*map(str, range(rows)), bad=500)
-    path = tmp_path / "large.csv"
-    path.write_bytes(content)
-    received = receive_file(
-        path=path,
-        name="large.csv",
-        kind="agent-sessions",
-        sender=somebody_committed.scope,
-        by=somebody_committed.email,
-        channel=Channel.UPLOAD,
-        customer_ref="C-1",
-        source="acd",
-    )
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            WORKER,
-            str(received.pk),
-            connection.settings_dict["NAME"],
-            str(folders / "files"),
-        ],
-        cwd=REPOSITORY,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings.test"},
-    )
-    killed.append(process)
-    deadline = time.monotonic() + 60
-    while the_delivery().rows < 3000:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-
-    middle = the_delivery()
-    assert middle.state == DeliveryState.READING
-    assert 3000 <= middle.rows < rows
-    tasks.read_delivery(middle.pk)
-    assert the_delivery().rows == middle.rows, "its lease still holds: nobody else reads"
-    with scope(PROVIDER):
-        Delivery.objects.filter(pk=middle.pk).update(leased_until=timezone.now() - timedelta(seconds=1))
-    tasks.read_delivery(middle.pk)
-    delivery = the_delivery()
-    assert (delivery.state, delivery.rows) == (DeliveryState.DONE, rows + 500)
-    assert (delivery.accepted, delivery.duplicate, delivery.rejected) == (rows, 0, 500)
-    with scope(PROVIDER):
-        assert Interval.objects.filter(source_id__isnull=False).count() == rows
-        assert RowKeptAside.objects.filter(delivery=delivery).count() == 500
-
-
 def test_the_handler_is_not_needed_where_no_request_is(rf: RequestFactory) -> None:
     """What Django makes of a request by itself, outside of the portal's middleware, takes no file either."""
     request = rf.post("/deliveries/", {**SESSIONS, "file": file(sessions("a"))})
@@ -750,7 +619,7 @@ def test_the_handler_is_not_needed_where_no_request_is(rf: RequestFactory) -> No
 
 
 def test_a_form_that_cannot_be_read_is_refused_in_a_line(
-    client_of: Callable[[User], Client], bob: User, folders: Path
+    client_of: Browser, bob: User, folders: Path
 ) -> None:
     """Here for a name of thousands of characters."""
     head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{"n" * 5_000}.csv"\r\n\r\n'
@@ -776,7 +645,7 @@ class TooSlow(io.BytesIO):
 
 
 def test_a_form_that_does_not_arrive_is_refused_in_a_line(
-    client_of: Callable[[User], Client], bob: User, folders: Path
+    client_of: Browser, bob: User, folders: Path
 ) -> None:
     for media_type in ("multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
         environment: Any = {"wsgi.input": TooSlow(), "CONTENT_LENGTH": "100"}
