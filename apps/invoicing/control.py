@@ -66,8 +66,9 @@ from apps.reconciliation.services import (
 )
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.selectors import find_cycle
-from apps.usage.domain.formats import FormatError
+from apps.usage.domain.refusals import TellingError
 from apps.usage.formats import list_formats
+from apps.usage.reasons import in_words
 
 
 class NoInvoiceToCompare(Refusal):
@@ -178,8 +179,8 @@ def _read(customer: Customer, upload: Upload, *, today: date) -> tuple[Kind, lis
         return kind, cycles, read_daily_detail(sheet, type_names(), cycles=periods)
     except PaperRefused as refused:
         raise refusal_of(refused) from None
-    except FormatError as error:
-        raise NoPaper(str(error)) from None
+    except TellingError as error:
+        raise NoPaper(in_words(error)) from None
 
 
 def _cycle_of(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.domain.periods import Period
 from apps.core.formatting import period
-from apps.reconciliation.domain.control_papers import LARGEST_PAPER
+from apps.usage.domain.controls import LARGEST_PAPER
 
 
 class MomentField(forms.DateTimeField):

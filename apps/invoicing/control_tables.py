@@ -59,7 +59,8 @@ class ControlPaperTable(django_tables2.Table):
         if not record.result or record.state != ControlPaper.State.COMPARED:
             tone = "danger" if record.state == ControlPaper.State.FAILED else "info"
             label = ControlPaper.State(record.state).label
-            return format_html('<span class="badge is-{}">{}</span> {}', tone, label, record.failure)
+            failure = _(record.failure) if record.failure else ""
+            return format_html('<span class="badge is-{}">{}</span> {}', tone, label, failure)
         said, tone = verdict(record.kind, record.result)
         causes = causes_of(record.kind, record.result)
         word = {"ok": _("Agrees"), "warning": _("Explained"), "danger": _("Open")}[tone]

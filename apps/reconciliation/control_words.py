@@ -7,13 +7,13 @@ from datetime import date, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from apps.catalogue.domain.kinds import UsageType
 from apps.core.formatting import day, moment, number
 from apps.core.problems import Refusal
 from apps.reconciliation.control_causes import short_reason
-from apps.reconciliation.domain.control_papers import PaperFault, PaperRefused
+from apps.reconciliation.domain.control_papers import PaperRefused
 from apps.reconciliation.domain.control_rows import Column
 from apps.reconciliation.domain.control_theories import Cause, Certainty
 from apps.reconciliation.domain.control_world import TOGETHER
@@ -25,33 +25,9 @@ class NoPaper(Refusal):
     """A file cannot be read as a paper of control totals."""
 
 
-_FAULTS = {
-    PaperFault.TOO_LARGE: gettext_lazy("The file is larger than 5 MB."),
-    PaperFault.TOO_MANY_ROWS: gettext_lazy("The file has more than 5,000 rows."),
-    PaperFault.TOO_MANY_COLUMNS: gettext_lazy("The file has more than 100 columns."),
-    PaperFault.NO_TEXT: gettext_lazy("The file is neither text nor a workbook."),
-    PaperFault.BROKEN_WORKBOOK: gettext_lazy("The workbook cannot be read."),
-    PaperFault.BROKEN_QUOTES: gettext_lazy("A quotation mark is not closed."),
-    PaperFault.CELL_TOO_LONG: gettext_lazy("A cell is longer than 1,000 characters."),
-    PaperFault.EMPTY: gettext_lazy("The file has no rows."),
-    PaperFault.OTHER_COLUMNS: gettext_lazy(
-        "The columns are not those of a Daily Detail, of invoice lines or of days and peaks."
-    ),
-    PaperFault.WRONG_NUMBER_OF_CELLS: gettext_lazy("The row has more or fewer cells than the header."),
-    PaperFault.NO_DAY: gettext_lazy("A day was expected."),
-    PaperFault.AMBIGUOUS_DAYS: gettext_lazy(
-        "Its days can be read as day and month or as month and day. Choose the cycle, or write days like 2024-06-09."
-    ),
-    PaperFault.NO_UNITS: gettext_lazy("A whole number of units was expected."),
-    PaperFault.NO_AMOUNT: gettext_lazy("An amount was expected."),
-    PaperFault.UNKNOWN_TYPE: gettext_lazy("A usage type was expected."),
-    PaperFault.NO_JSON: gettext_lazy("The JSON is not that of invoices with their lines."),
-}
-
-
 def refusal_of(refused: PaperRefused) -> NoPaper:
     """A paper's fault as one line, with the line of the file and what stands there."""
-    said = str(_FAULTS[refused.fault])
+    said = _(refused.fault.value)
     if refused.line and refused.found:
         return NoPaper(
             _("Line %(line)s, “%(found)s”: %(fault)s")

@@ -34,7 +34,7 @@ KIND_CHOICES = [
 ]
 STATE_CHOICES = [(state.name.lower(), state.label) for state in DeliveryState]
 CHANNEL_CHOICES = [(channel.name.lower(), channel.label) for channel in Channel]
-REASON_CHOICES = [(fault.value, fault.value) for fault in Fault]
+REASON_CHOICES = [(fault.value, _(fault.value)) for fault in Fault]
 _KINDS = dict(KIND_CHOICES)
 
 

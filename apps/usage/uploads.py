@@ -26,12 +26,12 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.core.problems import is_of_the_api
+from apps.usage.domain.controls import LARGEST_PAPER
 
 logger = logging.getLogger(__name__)
 
 TAKES_FILES = frozenset({"usage:deliveries"})
 TAKES_PAPERS = frozenset({"invoicing:control"})  # small ones
-LARGEST_PAPER = 5 * 2**20
 MOST_FILES = 100  # in one request: each is an open file until its end
 _ENVELOPE = 2**20  # what stands around the files
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)

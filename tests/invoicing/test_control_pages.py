@@ -137,6 +137,7 @@ def test_concurrent_peaks_are_a_control_total(client_of: Browser, bob: User) -> 
     assert "cannot be explained" in words
 
 
+GENESYS = b"Date,Peak Concurrent Users\n"
 BROKEN = [
     ("nothing", b"", "The submitted file is empty."),
     ("a header alone", b"day,peak\n", "The file has no rows."),
@@ -154,6 +155,13 @@ BROKEN = [
     ("no such day", b"day,peak\n2024-02-30,1\n", "Line 2, “2024-02-30”: A day was expected."),
     ("the end of time", b"day,peak\n9999-12-31,1\n", "None of the days of this paper"),
     ("more cells", b"day,peak\n2024-06-10,1,2\n", "Line 2: The row has more or fewer cells"),
+    ("more cells of theirs", GENESYS + b"2024-06-10,1,204\n", "Line 2: The row has more or fewer cells"),
+    ("two readings", GENESYS + b'2024-06-10,"1,204"\n', "Line 2, “1,204”: A whole number of units"),
+    (
+        "a column twice",
+        b"Peak Concurrent Users," + GENESYS + b"1,2024-06-10,2\n",
+        "the header has twice: Peak Con",
+    ),
     ("an unknown type", DETAIL.replace(b"Standard Named", b"Fax"), "Line 3, “Fax Agent”: A usage type"),
     ("broken JSON", b'{"lines": [', "The JSON is not that of invoices"),
     ("deep JSON", b"[" * 20_000, "The JSON is not that of invoices"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.core.domain.periods import Period
+from apps.reconciliation.domain.control_formats import as_own_columns
 from apps.reconciliation.domain.control_papers import (
     DETAIL_HEADER,
     PaperFault,
@@ -20,6 +22,7 @@ from apps.reconciliation.domain.control_papers import (
     read_sheet,
 )
 from apps.reconciliation.domain.control_rows import TheirRow
+from apps.usage.formats import shipped_formats
 
 JUNE = Period(date(2024, 6, 9), date(2024, 7, 8))
 TYPES = {"standard named agent": "standard-named"}
@@ -48,6 +51,19 @@ READABLE = [
 @pytest.mark.parametrize(("texts", "expected"), READABLE)
 def test_days_are_read_in_one_order_for_the_whole_paper(texts: list[str], expected: list[int]) -> None:
     assert days_of(*texts) == [date(2024, 6, day) for day in expected]
+
+
+@pytest.mark.parametrize(
+    ("decimal", "text", "units"),
+    [("", "1,204.0", 1204), ("", "1.204.000", 1204000), (".", "12.000", 12), (",", "1.234", 1234)],
+)
+def test_numbers_of_another_systems_paper_are_read_as_in_its_files(
+    decimal: str, text: str, units: int
+) -> None:
+    genesys = next(each for each in shipped_formats() if each.name == "genesys-concurrent-usage")
+    sheet = read_sheet(f"Date;Peak Concurrent Users;Minutes at Peak\n2024-06-10;{text};7\n".encode())
+    (row,) = read_peaks(as_own_columns(sheet, [replace(genesys, decimal=decimal)]))
+    assert (row.line, row.day, row.used) == (2, date(2024, 6, 10), units)
 
 
 def test_days_that_fit_both_ways_are_refused_unless_the_cycle_tells() -> None:

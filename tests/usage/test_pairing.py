@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tracemalloc
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from apps.usage.domain import pairing
 from apps.usage.domain.blocks import Block, gather
 from apps.usage.domain.faults import Fault
+from apps.usage.domain.files import open_usage_file
 from apps.usage.domain.pairing import OpenSession, meet_stored
 from apps.usage.domain.records import Content, Outcome, meet
 from apps.usage.domain.translation import Context, translate
@@ -204,6 +206,26 @@ def test_events_do_not_wait_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_an_event_that_comes_twice_the_earlier_moment_counts() -> None:
     late = ("e1", LOGIN, "one", 30)
     assert told([late, ONE, OUT]) == told([ONE, late, OUT]) == {("e1", "one", at(0), at(60))}
+
+
+GOOD = b'{"EventId":"e1","EventType":"LOGIN","AgentARN":"one","EventTimestamp":"2024-06-10T08:00:00Z"}'
+NO_UTF_8 = b'{"EventId":"e2","EventType":"LOGIN","AgentARN":"one\xff"}'
+HALF_A_CHARACTER = b'{"EventId":"e2","EventType":"LOGOUT","AgentARN":"one","x":"\\ud83d"}'
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (NO_UTF_8 + b"\n" + GOOD, Fault.FORBIDDEN_CHARACTER),
+        (HALF_A_CHARACTER + b"\n" + GOOD, Fault.NOT_A_TIME),
+        (b"[" + HALF_A_CHARACTER + b"," + GOOD + b"]", Fault.NOT_A_TIME),
+    ],
+)
+def test_what_is_no_text_is_a_row_kept_aside_and_stops_no_file(content: bytes, fault: Fault) -> None:
+    file = open_usage_file(io.BytesIO(content), len(content))
+    (block,) = translate(file.rows(AMAZON.wanted, plain=False), AMAZON, Context(licences=LICENCES))
+    assert block.broken == {0: fault}
+    assert len(sessions_of(block)) == 1
 
 
 # In pieces and again

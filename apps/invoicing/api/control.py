@@ -35,10 +35,10 @@ from apps.invoicing.control_forms import MomentField
 from apps.organisations.guards import visible_customer
 from apps.reconciliation.control_causes import long_reason, short_reason
 from apps.reconciliation.control_words import NoPaper
-from apps.reconciliation.domain.control_papers import LARGEST_PAPER
 from apps.reconciliation.models import ControlPaper
 from apps.usage.api.bodies import read_file
 from apps.usage.api.views import ReadBefore
+from apps.usage.domain.controls import LARGEST_PAPER
 from apps.usage.services.opening import shown_name
 
 Json = dict[str, Any]

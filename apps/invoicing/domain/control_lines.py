@@ -12,16 +12,16 @@ from typing import Any, NoReturn
 
 from apps.core.domain.periods import Period
 from apps.reconciliation.domain.control_papers import (
-    LARGEST_PAPER,
     LONGEST_CELL,
     MOST_ROWS,
     PaperFault,
     PaperRefused,
     Sheet,
-    is_storable,
     read_days,
     text_of,
 )
+from apps.usage.domain.blocks import is_storable
+from apps.usage.domain.controls import LARGEST_PAPER
 
 LINES_HEADER = (
     "sku",

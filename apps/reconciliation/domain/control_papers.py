@@ -19,9 +19,12 @@ from apps.core.domain.periods import LONGEST_CYCLE, Period
 from apps.reconciliation.domain.control_rows import TheirRow
 from apps.reconciliation.domain.control_world import TOGETHER
 from apps.reconciliation.domain.detail import HEADER
+from apps.usage.domain.blocks import is_storable
+from apps.usage.domain.contents import UnreadableFileError
+from apps.usage.domain.controls import LARGEST_PAPER
+from apps.usage.domain.refusals import marked as _
 from apps.usage.domain.workbooks import ROWS_A_BLOCK, Workbook
 
-LARGEST_PAPER = 5 * 2**20
 MOST_ROWS = 5_000
 MOST_COLUMNS = 100
 LONGEST_CELL = 1_000
@@ -42,24 +45,26 @@ _ISO = re.compile(
 
 
 class PaperFault(StrEnum):
-    """What stands in the way of reading a paper."""
+    """What stands in the way of reading a paper, as it is told; pages translate it."""
 
-    TOO_LARGE = "the file is larger than 5 MB"
-    TOO_MANY_ROWS = "the paper has more than 5,000 rows"
-    TOO_MANY_COLUMNS = "the paper has more than 100 columns"
-    NO_TEXT = "the file is neither text nor a workbook"
-    BROKEN_WORKBOOK = "the workbook cannot be read"
-    BROKEN_QUOTES = "a quote is not closed"
-    CELL_TOO_LONG = "a cell is longer than 1,000 characters"
-    EMPTY = "the paper has no rows"
-    OTHER_COLUMNS = "these are not the columns of a control total"
-    WRONG_NUMBER_OF_CELLS = "the row has another number of cells than the header"
-    NO_DAY = "this is no day"
-    AMBIGUOUS_DAYS = "the days can be read as day and month or as month and day"
-    NO_UNITS = "this is no number of units"
-    NO_AMOUNT = "this is no amount"
-    UNKNOWN_TYPE = "this is no usage type"
-    NO_JSON = "this is no JSON of invoices"
+    TOO_LARGE = _("The file is larger than 5 MB.")
+    TOO_MANY_ROWS = _("The file has more than 5,000 rows.")
+    TOO_MANY_COLUMNS = _("The file has more than 100 columns.")
+    NO_TEXT = _("The file is neither text nor a workbook.")
+    BROKEN_WORKBOOK = _("The workbook cannot be read.")
+    BROKEN_QUOTES = _("A quotation mark is not closed.")
+    CELL_TOO_LONG = _("A cell is longer than 1,000 characters.")
+    EMPTY = _("The file has no rows.")
+    OTHER_COLUMNS = _("The columns are not those of a Daily Detail, of invoice lines or of days and peaks.")
+    WRONG_NUMBER_OF_CELLS = _("The row has more or fewer cells than the header.")
+    NO_DAY = _("A day was expected.")
+    AMBIGUOUS_DAYS = _(
+        "Its days can be read as day and month or as month and day. Choose the cycle, or write days like 2024-06-09."
+    )
+    NO_UNITS = _("A whole number of units was expected.")
+    NO_AMOUNT = _("An amount was expected.")
+    UNKNOWN_TYPE = _("A usage type was expected.")
+    NO_JSON = _("The JSON is not that of invoices with their lines.")
 
 
 class PaperRefused(ValueError):
@@ -72,10 +77,11 @@ class PaperRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The header of a paper and its rows, each with its line."""
+    """The header of a paper and its rows, each with its line. One that ``knows_numbers`` writes them with a dot."""
 
     header: Sequence[str]
     rows: Sequence[tuple[int, Sequence[str]]]
+    knows_numbers: bool = False
 
     def has(self, columns: Sequence[str]) -> bool:
         """Exactly these columns, in any order and case."""
@@ -99,10 +105,12 @@ def read_sheet(content: bytes) -> Sheet:
 
     Raises:
         PaperRefused: it is none, or too large.
+        UnreadableFileError: it is a workbook without anything in it, or too large to be held.
     """
     if len(content) > LARGEST_PAPER:
         raise PaperRefused(PaperFault.TOO_LARGE)
-    lines = _of_workbook(content) if content.startswith(_MARK_OF_ZIP) else _of_text(text_of(content))
+    is_workbook = content.startswith(_MARK_OF_ZIP)
+    lines = _of_workbook(content) if is_workbook else _of_text(text_of(content))
     filled: list[tuple[int, list[str]]] = []
     for line, cells in lines:
         if len(cells) > MOST_COLUMNS:
@@ -118,12 +126,7 @@ def read_sheet(content: bytes) -> Sheet:
             raise PaperRefused(PaperFault.TOO_MANY_ROWS)
     if len(filled) < 2:
         raise PaperRefused(PaperFault.EMPTY)
-    return Sheet(filled[0][1], filled[1:])
-
-
-def is_storable(text: str) -> bool:
-    """Whether it is text that can be kept: no NUL, and no half of a character."""
-    return "\x00" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
+    return Sheet(filled[0][1], filled[1:], is_workbook)
 
 
 def text_of(content: bytes) -> str:
@@ -172,7 +175,7 @@ def _of_workbook(content: bytes) -> Iterable[tuple[int, list[str]]]:
                 if number in block.broken:
                     raise PaperRefused(PaperFault.NO_TEXT, line)
                 yield line, [block.columns[name][number] for name in names]
-    except PaperRefused:
+    except (PaperRefused, UnreadableFileError):
         raise
     except Exception:  # whatever the parts of a broken archive lead its reader to
         raise PaperRefused(PaperFault.BROKEN_WORKBOOK) from None

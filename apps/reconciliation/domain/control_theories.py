@@ -18,7 +18,7 @@ from apps.core.domain.periods import Period
 from apps.reconciliation.domain.control_world import Counted, World
 from apps.reconciliation.domain.counting import Named
 from apps.reconciliation.domain.intervals import MICROSECONDS_A_DAY, MICROSECONDS_A_MINUTE, Int64
-from apps.usage.domain.moments import EPOCH, MICROSECOND, microseconds
+from apps.usage.domain.moments import microseconds, moment_at
 
 # Of so many records only whole hours are tried, and none that takes a count for each day.
 MANY_RECORDS = 300_000
@@ -147,8 +147,8 @@ def theories_of_use(
     *,
     ours: Mapping[str, Int64],
     theirs: Mapping[str, Int64],
-    as_of: datetime | None = None,
-    last: date | None = None,
+    as_of: datetime | None,
+    last: date,
 ) -> Iterator[Theory]:
     """All that is tried for what days used. ``as_of``: when they counted, where that is known; ``last``: until when."""
     records = world.recorded(counted)
@@ -158,7 +158,7 @@ def theories_of_use(
         yield Theory(Cause.RECORDS_SINCE, {}, world.now.count(counted, latest))
     if not len(records):
         return
-    if last is not None and last < world.days.last:
+    if last < world.days.last:
         yield _no_further(world, counted, last)
     yield from _with_less(world, counted, theirs)
     yield from _late(world, counted, as_of)
@@ -237,7 +237,7 @@ def _late(world: World, counted: Counted, as_of: datetime | None) -> Iterator[Th
     for moment in dict.fromkeys(moments):
         late = recorded_at >= moment
         if late.any() and not late.all():
-            details = {"until": _moment(moment).isoformat(), "records": int(late.sum())}
+            details = {"until": moment_at(moment).isoformat(), "records": int(late.sum())}
             yield Theory(Cause.LATE_RECORDS, details, world.count(counted, records.only(~late)))
     ended = (world.first_day + 1 + np.arange(world.days.days)) * MICROSECONDS_A_DAY
     if (
@@ -289,7 +289,3 @@ def _by_other_model(world: World, records: Named) -> Theory:
     used = world.count(Counted.AGENTS, records, other)
     values: dict[str, Int64] = {PREMIUM[own]: used[PREMIUM[other]], STANDARD[own]: used[STANDARD[other]]}
     return Theory(Cause.LICENCE_MODEL, {"model": other.value}, values)
-
-
-def _moment(since_epoch: int) -> datetime:
-    return EPOCH + since_epoch * MICROSECOND

@@ -19,6 +19,16 @@ _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _PLAIN = {str, int, type(None)}
 
 
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can hold the text: no NUL, and no half of a character."""
+    return _FORBIDDEN.search(text) is None
+
+
+def storable(text: str) -> str:
+    """Text without what PostgreSQL cannot hold; what is replaced stays recognisable."""
+    return text.replace("\x00", "␀").encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass
 class Block:
     """Rows of a file as columns: a text a row in each, empty where there is none.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from apps.usage.domain.blocks import Block
 from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.moments import (
-    EPOCH,
     MICROSECOND,
     STILL_OPEN,
     Bools,
     Int64s,
     microseconds,
+    moment_at,
     plain_moments,
 )
 from apps.usage.domain.records import (
@@ -67,15 +67,10 @@ class Columns:
         return Content(
             self.actors[index],
             None if premium == NO_LICENCE else bool(premium),
-            moment(start),
-            None if end == STILL_OPEN else moment(end),
+            moment_at(start),
+            None if end == STILL_OPEN else moment_at(end),
             int(self.quantity[index]) if kind is Kind.DIGITAL_USAGE else None,
         )
-
-
-def moment(since_epoch: int) -> datetime:
-    """Microseconds since 1970 as a moment."""
-    return EPOCH + timedelta(microseconds=since_epoch)
 
 
 @dataclass(frozen=True, slots=True)

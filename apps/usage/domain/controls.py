@@ -11,6 +11,8 @@ from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.formats import Format
 from apps.usage.domain.numbers import decimal_of, whole_units
 
+LARGEST_PAPER = 5 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class ControlLine:

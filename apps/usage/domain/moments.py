@@ -35,7 +35,7 @@ def parse_moment(text: str, zone: ZoneInfo | None = None) -> datetime:
         RejectedRowError: not a time; one without a zone where none is known; one that its zone skips or has twice.
     """
     if counted := _COUNTED.fullmatch(text):
-        return EPOCH + _since_epoch(counted) * MICROSECOND
+        return moment_at(_since_epoch(counted))
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
@@ -59,6 +59,11 @@ def _since_epoch(counted: re.Match[str]) -> int:
 def microseconds(moment: datetime) -> int:
     """A moment as microseconds since 1970."""
     return (moment - EPOCH) // MICROSECOND
+
+
+def moment_at(since_epoch: int) -> datetime:
+    """Microseconds since 1970 as a moment."""
+    return EPOCH + since_epoch * MICROSECOND
 
 
 def plain_moments(texts: Sequence[str]) -> tuple[Int64s, Bools]:

@@ -18,14 +18,14 @@ stored is met when a row is settled (``meet_stored``): by then rows before it ma
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from apps.usage.domain.blocks import LONGEST_TEXT, Block
+from apps.usage.domain.blocks import LONGEST_TEXT, Block, storable
 from apps.usage.domain.events import Event, Events, Sign
 from apps.usage.domain.faults import Fault, RejectedRowError
 from apps.usage.domain.formats import Cell, Format
@@ -59,9 +59,9 @@ class OpenSession:
 
 
 def pair_events(
-    blocks: Iterator[Block], format_: Format, *, zone: ZoneInfo | None
-) -> Iterator[tuple[Block, int]]:
-    """Sessions of a file of events, in the order of their lines, each block with how many rows were left out.
+    blocks: Iterator[Block], format_: Format, *, zone: ZoneInfo | None, leave_out: Callable[[int], None]
+) -> Iterator[Block]:
+    """Sessions of a file of events, in the order of their lines. ``leave_out`` is told how many rows are none of it.
 
     A row for each signing in, and for each signing out that ends none of them; they depend on nothing but the file.
 
@@ -73,10 +73,10 @@ def pair_events(
     with Events() as events:
         for block in blocks:
             events.add(reader.read(block))
-        yield Block([], [], {}, {}), reader.left_out + events.meet()
+        leave_out(reader.left_out + events.meet())
         rows = (row for told in events.tell() if (row := _row(*told)) is not None)
         while chunk := list(islice(rows, ROWS_OF_A_BLOCK)):
-            yield _block(chunk), 0
+            yield _block(chunk)
 
 
 def moments_of(block: Block, zone: ZoneInfo | None) -> list[datetime | None]:
@@ -172,20 +172,21 @@ class _Reader:
         columns = [self.format.columns.get(name, Cell()).of(block) for name in (*_COLUMNS, "started_at")]
         said = {name: block.columns[name] for name in self.format.wanted if name in block.columns}
         for index, kind in enumerate(block.column(self.event_column)):
-            line_number, text = block.line_numbers[index], block.texts[index]
-            opens = self.opens.get(kind.casefold())
+            line_number, opens = block.line_numbers[index], self.opens.get(kind.casefold())
             if index in block.broken:
+                text = storable(block.texts[index])[:LONGEST_TEXT]
                 yield Event(line_number, text, block.broken[index].value)
             elif opens is None:
                 self.left_out += 1
             else:
                 customer, agent_id, record_id, licence, written = (column[index] for column in columns)
                 fault, moment = self._moment(agent_id, record_id, written)
-                if not fault:
-                    cells = {name: column[index] for name, column in said.items() if column[index]}
-                    text = _json(cells)[:LONGEST_TEXT]
+                if fault:
+                    text = storable(block.texts[index])
+                else:
+                    text = _json({name: column[index] for name, column in said.items() if column[index]})
                 who = (customer, agent_id, record_id, licence)
-                yield Event(line_number, text, fault, *who, opens, moment, written)
+                yield Event(line_number, text[:LONGEST_TEXT], fault, *who, opens, moment, written)
 
     def _moment(self, agent_id: str, record_id: str, written: str) -> tuple[str, int]:
         """Why an event is none, and when it was."""

@@ -35,6 +35,10 @@ class Context:
     licences: Mapping[str, Mapping[str, LicenceHistory]] = field(default_factory=dict)
     left_out: int = 0
 
+    def leave_out(self, count: int) -> None:
+        """So many more."""
+        self.left_out += count
+
 
 def translate(blocks: Iterator[Block], format_: Format, context: Context) -> Iterator[Block]:
     """The rows of ``blocks`` in the portal's columns, each with its line number and its text.
@@ -45,15 +49,9 @@ def translate(blocks: Iterator[Block], format_: Format, context: Context) -> Ite
     if format_.is_own:
         return blocks
     if format_.pair:
-        paired = pair_events(blocks, format_, zone=context.zone)
-        return (_finish(block, format_, context) for block in _counting(paired, context))
+        paired = pair_events(blocks, format_, zone=context.zone, leave_out=context.leave_out)
+        return (_finish(block, format_, context) for block in paired)
     return (_translated(block, format_, context) for block in blocks)
-
-
-def _counting(paired: Iterator[tuple[Block, int]], context: Context) -> Iterator[Block]:
-    for block, left_out in paired:
-        context.left_out += left_out
-        yield block
 
 
 def _translated(block: Block, format_: Format, context: Context) -> Block:
@@ -114,7 +112,7 @@ def _kept(block: Block, format_: Format, context: Context) -> Block:
             for number, value in enumerate(block.column(name))
             if value.casefold() in wanted or number in block.broken
         ]
-        context.left_out += len(block) - len(chosen)
+        context.leave_out(len(block) - len(chosen))
         block = _only(block, chosen)
     return block
 
@@ -248,7 +246,7 @@ def _by_channel(
             made["record_id"].append(_short(f"{name} | {identity}"))
             made["sku"].append(sku)
             made["quantity"].append(quantity)
-        context.left_out += len(chosen) == before
+        context.leave_out(len(chosen) == before)
     return Block(
         [block.line_numbers[each] for each in chosen],
         [block.texts[each] for each in chosen],

@@ -17,7 +17,7 @@ from apps.core.problems import Refusal
 from apps.core.tenancy import Role, Scope
 from apps.organisations.models import Partner
 from apps.usage.contexts import beside_stored, open_context
-from apps.usage.domain.blocks import gather, join
+from apps.usage.domain.blocks import gather, join, storable
 from apps.usage.domain.columns import Reading
 from apps.usage.domain.contents import UnreadableFileError
 from apps.usage.domain.files import OpenedFile, open_usage_file
@@ -26,7 +26,7 @@ from apps.usage.domain.records import KINDS_OF_FILE, Kind, KindOfFile
 from apps.usage.domain.translation import Context, translate
 from apps.usage.formats import list_formats
 from apps.usage.reasons import in_words
-from apps.usage.services.settling import Desk, Prepared, Settled, prepare, storable
+from apps.usage.services.settling import Desk, Prepared, Settled, prepare
 
 DEFAULT_SOURCE = "import"
 ROWS_AT_ONCE = 50_000

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from apps.organisations.models import Customer
 from apps.subscriptions.models import StaleCause
 from apps.subscriptions.services import lock_customers
-from apps.usage.domain.blocks import LONGEST_TEXT, Block
+from apps.usage.domain.blocks import LONGEST_TEXT, Block, storable
 from apps.usage.domain.columns import Reading, customers_of, read_columns
 from apps.usage.domain.records import Content, Fault, Outcome, meet
 from apps.usage.models import CustomerAlias, Delivery, Source
@@ -306,8 +306,3 @@ def _cells(block: Block, row: int) -> dict[str, str] | None:
     if block.broken.get(row) in (Fault.NOT_A_ROW, Fault.FORBIDDEN_CHARACTER):
         return None
     return {name: storable(cell[:LONGEST_TEXT]) for name, cell in block.cells(row).items()}
-
-
-def storable(text: str) -> str:
-    """Text without what PostgreSQL cannot hold; what is replaced stays recognisable."""
-    return text.replace("\x00", "␀").encode("utf-8", "backslashreplace").decode()

@@ -13,8 +13,8 @@ from apps.core.tenancy import PROVIDER, scope
 from apps.invoicing.control import Upload, compare_paper, take_paper
 from apps.invoicing.control_words import causes_of, verdict
 from apps.organisations.selectors import get_customer
-from apps.reconciliation.domain.control_papers import LARGEST_PAPER
 from apps.reconciliation.models import ControlPaper
+from apps.usage.domain.controls import LARGEST_PAPER
 
 
 class Command(PortalCommand):
