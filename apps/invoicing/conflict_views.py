@@ -53,8 +53,11 @@ class ConflictListView(View):
     def post(self, request: HttpRequest) -> HttpResponse:
         user = administrator_only(request.user)
         filters, conflicts = _filtered(request)
-        waiting = list(conflicts.filter(decided_at=None)[:DECIDED_AT_ONCE])
-        if not waiting or not filters.form.cleaned_data.get("delivery"):
+        delivery = filters.form.cleaned_data.get("delivery")
+        of_one_file = Conflict.objects.select_related("customer").filter(delivery=delivery)
+        # Where somebody was faster, the refusal about one of them says who.
+        waiting = list(conflicts.filter(decided_at=None)[:DECIDED_AT_ONCE] or of_one_file[:1])
+        if not waiting or not delivery:
             raise Http404
         form = DecisionForm(request.POST)
         if not form.is_valid():

@@ -305,8 +305,12 @@ def test_all_conflicts_of_a_file_are_decided_with_one_reason(
         assert set(Conflict.objects.filter(decided_at=None).values_list("pk", flat=True)) == {third.pk}
         actors = Interval.objects.order_by("record_id").values_list("actor", flat=True)
         assert list(actors) == ["b", "b", "a"]
-    assert client.post(path, {"decision": "take", "reason": WHY}).status_code == 404
-    assert client.post("/conflicts/", {"decision": "take", "reason": WHY}).status_code == 404
+    for late in (path, f"{path}&decided=false"):
+        told = client.post(late, {"decision": "take", "reason": WHY}, follow=True)
+        assert "has decided about the record" in text_of(told.content.decode())
+    for none in ("", "?delivery=", "?delivery=0", f"?delivery={2**63}", "?delivery=a", "?record_id=r0"):
+        answer = client.post(f"/conflicts/{none}", {"decision": "take", "reason": WHY})
+        assert answer.status_code == 404, none
 
 
 def test_the_list_is_filtered_and_costs_the_same_however_long_it_is(
