@@ -54,9 +54,9 @@ class ConflictListView(View):
         user = administrator_only(request.user)
         filters, conflicts = _filtered(request)
         delivery = filters.form.cleaned_data.get("delivery")
-        of_one_file = Conflict.objects.select_related("customer").filter(delivery=delivery)
-        # Where somebody was faster, the refusal about one of them says who.
-        waiting = list(conflicts.filter(decided_at=None)[:DECIDED_AT_ONCE] or of_one_file[:1])
+        settled = Conflict.objects.filter(delivery=delivery).exclude(decided_at=None).order_by("-decided_at")
+        # Where somebody was faster, the refusal about what was decided says who.
+        waiting = list(conflicts.filter(decided_at=None)[:DECIDED_AT_ONCE] or settled[:1])
         if not waiting or not delivery:
             raise Http404
         form = DecisionForm(request.POST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -148,7 +149,10 @@ class SourceView(View):
                 "zone": source.time_zone,
                 "form": form,
                 "changes": _changes(source),
-                "deliveries_url": f"{reverse('usage:deliveries')}?source={source.name}",
+                "deliveries_url": f"{reverse('usage:deliveries')}?{urlencode({'source': source.name})}",
+                "kept_aside_url": (
+                    f"{reverse('usage:kept_aside')}?{urlencode({'settled': 'false', 'source': source.name})}"
+                ),
                 "breadcrumbs": [(_("Sources"), reverse("usage:sources"))],
             },
             status=status,

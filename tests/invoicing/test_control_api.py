@@ -140,6 +140,7 @@ REFUSED = [
     (b"day,peak\n9999-12-31,1\n", "", 409, "None of the days of this paper"),
     (DETAIL, "?cycle=2024-06-10", 409, "None of the days of this paper"),
     (DETAIL, "?cycle=soon", 400, "What was sent has mistakes."),
+    (DETAIL, "?cycle=06/09/2024", 400, "What was sent has mistakes."),
     (DETAIL, "?as_of=9999-12-31T23:59:59-14:00", 400, "What was sent has mistakes."),
     (DETAIL, "?name=%00", 400, "What was sent has mistakes."),
 ]

@@ -308,6 +308,10 @@ def test_all_conflicts_of_a_file_are_decided_with_one_reason(
     for late in (path, f"{path}&decided=false"):
         told = client.post(late, {"decision": "take", "reason": WHY}, follow=True)
         assert "has decided about the record" in text_of(told.content.decode())
+    others = f"/conflicts/?delivery={third.delivery_id}&kind=voice-calls"  # decides nothing but what it names
+    assert client.post(others, {"decision": "take", "reason": WHY}).status_code == 404
+    with scope(PROVIDER):
+        assert Conflict.objects.get(decided_at=None).pk == third.pk
     for none in ("", "?delivery=", "?delivery=0", f"?delivery={2**63}", "?delivery=a", "?record_id=r0"):
         answer = client.post(f"/conflicts/{none}", {"decision": "take", "reason": WHY})
         assert answer.status_code == 404, none

@@ -33,6 +33,7 @@ from apps.invoicing.bell import compare_control_paper
 from apps.invoicing.control import Upload, take_paper
 from apps.invoicing.control_forms import MomentField
 from apps.organisations.guards import visible_customer
+from apps.reconciliation.api.cycles import read_day
 from apps.reconciliation.control_causes import long_reason, short_reason
 from apps.reconciliation.control_words import NoPaper
 from apps.reconciliation.models import ControlPaper
@@ -47,7 +48,6 @@ Json = dict[str, Any]
 class PaperForm(forms.Form):
     """What the address of a call says of its paper."""
 
-    cycle = forms.DateField(label=gettext_lazy("Billing cycle"), required=False)
     as_of = MomentField(label=gettext_lazy("Counted at (UTC)"), required=False)
     name = forms.CharField(label=gettext_lazy("Paper"), max_length=255, required=False)
 
@@ -88,9 +88,10 @@ class ControlTotalListView(APIView):
         form = PaperForm(request.query_params)
         if not form.is_valid():
             raise ValidationError({name: [*map(str, wrong)] for name, wrong in form.errors.items()})
+        cycle = read_day(request, "cycle")
         said, now = form.cleaned_data, timezone.now()
         content: bytes = request._request.paper  # type: ignore[attr-defined]  # by before_scope
-        upload = Upload(shown_name(said["name"]), content, said["cycle"], said["as_of"])
+        upload = Upload(shown_name(said["name"]), content, cycle, said["as_of"])
         try:
             paper, _is_new = take_paper(
                 customer=customer,
