@@ -18,6 +18,8 @@ from django.utils import timezone
 from apps.usage.services import deliveries, importing
 from tests.factories.importers import begin
 
+SECONDS = 600.0
+
 
 def read_until_killed(
     delivery_id: int, database: str, folder: str, rows_at_once: int, dies_at: int | None
@@ -29,8 +31,8 @@ def read_until_killed(
         steps = count(1)
         for owner, name in ((psycopg.Cursor, "execute"), (psycopg.Connection, "commit")):
             setattr(owner, name, _deadly(getattr(owner, name), steps, dies_at))
-    now = timezone.now() + importing.LEASE + timedelta(seconds=1)
-    deliveries.read_delivery(delivery_id=delivery_id, now=now, seconds=600)
+    now = timezone.now() + max(importing.LEASE, timedelta(seconds=2 * SECONDS))
+    deliveries.read_delivery(delivery_id=delivery_id, now=now, seconds=SECONDS)
 
 
 def _deadly(does: Callable[..., Any], steps: count[int], dies_at: int) -> Callable[..., Any]:

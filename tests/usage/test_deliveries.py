@@ -28,6 +28,7 @@ from apps.usage.domain.records import Outcome
 from apps.usage.models import Channel, Delivery, DeliveryState, Interval, RowKeptAside, Source, SourceDay
 from apps.usage.services import (
     UsageRefused,
+    deliveries,
     importing,
     opening,
     read_delivery,
@@ -42,6 +43,7 @@ from tests.factories.usage import UsageFiles
 
 HEADER = "record_id,agent_id,licence,started_at,ended_at\n"
 DAY = "2024-06-10"
+EVENT = '{"EventId":"e1","EventType":"LOGIN","EventTimestamp":"2024-06-10T08:00:00Z","AgentARN":"arn:a1"}\n'
 
 
 def numbered(numbers: Sequence[int]) -> str:
@@ -137,10 +139,7 @@ def test_a_file_that_is_none_is_refused_and_stays_where_it_is(
 def test_the_kind_may_be_left_out_where_the_format_tells_it(
     own_customer: Customer, files: UsageFiles
 ) -> None:
-    events = files.write(
-        '{"EventId":"e1","EventType":"LOGIN","EventTimestamp":"2024-06-10T08:00:00Z","AgentARN":"arn:a1"}\n'
-    )
-    assert receive(events, kind="").described.name == "agent-sessions"
+    assert receive(files.write(EVENT), kind="").described.name == "agent-sessions"
     with pytest.raises(UsageRefused, match="fit agent sessions and workforce optimization sessions"):
         receive(files.write(HEADER), kind="")
 
@@ -185,6 +184,19 @@ def test_a_worker_leaves_a_file_to_the_one_that_has_it_until_that_is_given_up(
     assert again(delivery).rows == 0
     assert read(delivery, now=NOW + timedelta(minutes=2))
     assert counts(delivery) == (5, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("content", "is_silent"), [(HEADER + numbered(range(5)), False), (EVENT, True)])
+def test_a_file_of_events_is_one_workers_until_all_of_them_are_read(
+    content: str, is_silent: bool, own_customer: Customer, files: UsageFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases: list[Any] = []
+    monkeypatch.setattr(
+        deliveries, "read_on", lambda delivery, *_how, **_else: leases.append(again(delivery).leased_until)
+    )
+    began = timezone.now()
+    read(receive(files.write(content)), seconds=480)
+    assert (leases[0] > began + timedelta(seconds=480)) is is_silent
 
 
 def test_a_worker_whose_statement_the_database_breaks_off_leaves_the_file_to_the_next(

@@ -7,7 +7,7 @@ import io
 import os
 import shutil
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -177,8 +177,15 @@ def _read_for(delivery: Delivery, until: float, now: datetime) -> bool:
                 delivery.source_name,
                 now=now,
             )
+        if opened.format.pair:  # nothing is heard of its rows until the last event is read
+            _keep_lease(delivery, timedelta(seconds=until - time.monotonic() + SECONDS_FOR_A_BLOCK))
         read_on(delivery, opened, raw, sender=sender, may_go_on=may_go_on)
     return not stopped
+
+
+def _keep_lease(delivery: Delivery, duration: timedelta) -> None:
+    with scope(PROVIDER):
+        Delivery.objects.filter(pk=delivery.pk).update(leased_until=timezone.now() + max(LEASE, duration))
 
 
 def _opened(path: Path, until: float) -> IO[bytes]:
