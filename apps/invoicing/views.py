@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -27,6 +26,7 @@ from apps.accounts.models import Role, User
 from apps.catalogue.domain.kinds import SkuKind, UsageType
 from apps.catalogue.models import Sku
 from apps.core import formatting
+from apps.core.bell import ring_on_commit
 from apps.core.domain.periods import ONE_DAY, Period
 from apps.core.problems import NotFoundRefusal, Refusal
 from apps.invoicing.bell import render_invoice_pdf
@@ -327,13 +327,8 @@ class DraftView(View):
         if not invoices:
             messages.info(request, _("There is nothing to invoice for this cycle."))
             return redirect("invoicing:draft", ref=ref, first_day=first_day)
-        waiting = [invoice.pk for invoice in invoices]
-
-        def ring() -> None:
-            for invoice_id in waiting:
-                render_invoice_pdf.delay(invoice_id)
-
-        transaction.on_commit(ring, robust=True)  # when the bell is broken, the sweep finds them
+        for invoice in invoices:
+            ring_on_commit(render_invoice_pdf.delay, invoice.pk)
         numbers = ", ".join(invoice.number for invoice in invoices)
         messages.success(
             request,

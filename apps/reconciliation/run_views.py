@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,6 +12,7 @@ from django.utils.translation import ngettext
 from django.views import View
 
 from apps.accounts.guards import provider_admin_only, provider_only
+from apps.core.bell import ring_on_commit
 from apps.core.domain.periods import ONE_DAY
 from apps.core.formatting import day, duration, moment, number
 from apps.core.problems import Refusal
@@ -138,8 +138,8 @@ class RunRetryView(View):
 
 
 def _begun(run: Run) -> HttpResponse:
-    """To a run's page; when the bell is broken, the next sweep finds it."""
-    transaction.on_commit(reconcile_stale.delay, robust=True)
+    """To a run's page."""
+    ring_on_commit(reconcile_stale.delay)
     return redirect("reconciliation:run", run_id=run.pk)
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
@@ -23,6 +21,7 @@ from django.views import View
 
 from apps.accounts.guards import administrator_only, staff_only
 from apps.accounts.models import User
+from apps.core.bell import ring_on_commit
 from apps.core.formatting import duration, moment, number
 from apps.core.problems import Refusal
 from apps.usage.delivery_forms import UploadForm
@@ -83,7 +82,7 @@ class DeliveryListView(View):
         received = [_receive(file, form.cleaned_data, user) for file in form.cleaned_data["file"]]
         for each in received:
             if each.delivery is not None and each.delivery.state == DeliveryState.WAITING:
-                transaction.on_commit(partial(read_delivery.delay, each.delivery.pk), robust=True)
+                ring_on_commit(read_delivery.delay, each.delivery.pk)
         return _answer_in_json(received[0]) if wants_json(request) else _answer(request, received)
 
 
@@ -133,7 +132,7 @@ class DeliveryAgainView(View):
         except Refusal as refusal:
             messages.info(request, str(refusal))
         else:
-            transaction.on_commit(partial(read_delivery.delay, delivery.pk), robust=True)
+            ring_on_commit(read_delivery.delay, delivery.pk)
         return redirect("usage:delivery", delivery_id=delivery_id)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from django import forms
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -23,6 +21,7 @@ from rest_framework.views import APIView
 from apps.accounts.api.access import sender_before_scope
 from apps.accounts.guards import not_for_customers, usage_sender_only
 from apps.accounts.models import KeyScope, User
+from apps.core.bell import ring_on_commit
 from apps.core.described import KEYSET, described
 from apps.core.keyset import Keyset
 from apps.core.moments import moment_json
@@ -102,7 +101,7 @@ class ControlTotalListView(APIView):
             )
         except NoPaper as refusal:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(refusal)) from None
-        transaction.on_commit(partial(compare_control_paper.delay, paper.pk), robust=True)
+        ring_on_commit(compare_control_paper.delay, paper.pk)
         place = reverse("api:control-total", args=[ref, paper.pk])
         return Response(as_total(paper), status=HTTPStatus.ACCEPTED, headers={"Location": place})
 
