@@ -18,6 +18,7 @@ from apps.accounts.models import Role, User
 from apps.core.tenancy import PROVIDER, scope
 from apps.organisations.models import Partner
 from apps.usage.api import bodies
+from apps.usage.domain.controls import LARGEST_PAPER
 from tests.factories.committed import committed
 from tests.factories.keys import key_of
 from tests.factories.portfolios import customer, enter, partner, portfolio
@@ -44,11 +45,11 @@ class Server:
         self.port = port
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
-    def send(self, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
+    def send(self, body: Any, *, to: str = ADDRESS, **headers: str) -> tuple[int, dict[str, Any]]:
         """Status and answer of a call on a connection of its own."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request("POST", ADDRESS, body, self.headers | named)
+            connection.request("POST", to, body, self.headers | named)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
 
@@ -103,6 +104,11 @@ def test_bodies_that_mean_no_good_are_refused_and_the_next_is_served(server: Ser
     assert server.send(iter([b" " * 2**20] * 20))[0] == 413
     bomb = gzip.compress(b"[" + b" " * 200_000_000 + b"]")
     assert server.send(bomb, Content_Encoding="gzip")[0] == 413
+    # A file has a limit of its own, whether its length is told or not.
+    paper = b" " * (LARGEST_PAPER + 1)
+    for pieces in (paper, iter([paper]), iter([paper] * 4)):
+        status, told = server.send(pieces, to="/api/v1/customers/C-1/control-totals/")
+        assert (status, told["detail"]) == (413, f"The file has more than {LARGEST_PAPER} bytes.")
     # Who is unknown is told so, however much is sent.
     assert server.send(b" " * 1_000_000, Authorization="Bearer nobody")[0] == 401
 

@@ -10,7 +10,7 @@ import json
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -51,20 +51,15 @@ def read_records(request: HttpRequest, until_answered: ExitStack) -> Sent:
     Raises:
         Problem: 400 cut short or not JSON, 408 too slow, 413 too large, 415 of another type, 503 too much at once.
     """
-    coming = _Coming(request)
-    try:
+    too_large = _too_large(_("A body has at most %(bytes)s bytes, packed and unpacked."), MOST_BYTES)
+    with _coming(request) as coming:
         media_type = _media_type(request)
         is_packed = _is_packed(request)
-        if (coming.length or 0) > MOST_BYTES:
-            raise _too_large()
-        plain = _joined(coming.pieces())
-    except Problem:
-        coming.pass_over()
-        raise
+        plain = coming.read(MOST_BYTES, too_large)
     if is_packed or len(plain) > LARGE:
         _take_room(until_answered)
     if is_packed:
-        plain = _joined(_unpacked(plain))
+        plain = _joined(_unpacked(plain), MOST_BYTES, too_large)
     sha256 = hashlib.sha256(plain).hexdigest()
     if sum(map(plain.count, (b",", b"[", b"{"))) > MOST_SIGNS:
         raise Problem(
@@ -77,27 +72,15 @@ def read_records(request: HttpRequest, until_answered: ExitStack) -> Sent:
 
 
 def read_file(request: HttpRequest, *, most: int) -> bytes:
-    """The body of a call that is a file, as it comes: at most ``most`` bytes, and never more than ``MOST_BYTES``.
+    """The body of a call that is a file, as it comes: at most ``most`` bytes, which are held in memory.
 
     Raises:
         Problem: 400 cut short, 408 too slow, 413 too large, 415 packed.
     """
-    coming = _Coming(request)
-    too_large = Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The file has more than %(bytes)s bytes.") % {"bytes": most}
-    )
-    try:
+    with _coming(request) as coming:
         if _is_packed(request):
             raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _("Send the file as it is, not packed."))
-        if (coming.length or 0) > most:
-            raise too_large
-        content = _joined(coming.pieces())
-        if len(content) > most:
-            raise too_large
-    except Problem:
-        coming.pass_over()
-        raise
-    return bytes(content)
+        return bytes(coming.read(most, _too_large(_("The file has more than %(bytes)s bytes."), most)))
 
 
 # The headers
@@ -139,6 +122,17 @@ def _length(request: HttpRequest) -> int | None:
 # The bytes
 
 
+@contextmanager
+def _coming(request: HttpRequest) -> Iterator[_Coming]:
+    """A body on its way. What is refused the client may still finish sending."""
+    coming = _Coming(request)
+    try:
+        yield coming
+    except Problem:
+        coming.pass_over()
+        raise
+
+
 class _Coming:
     """A body on its way, never read further than was told.
 
@@ -173,6 +167,16 @@ class _Coming:
         if is_broken or (self.length is not None and self._left):
             raise Problem(HTTPStatus.BAD_REQUEST, _("The body ended before its length."))
 
+    def read(self, most: int, too_large: Problem) -> bytearray:
+        """All that comes.
+
+        Raises:
+            Problem: as ``pieces``, or ``too_large`` where it is more than ``most`` bytes.
+        """
+        if (self.length or 0) > most:
+            raise too_large
+        return _joined(self.pieces(), most, too_large)
+
     def pass_over(self) -> None:
         """Let a client finish what is refused, within reason: many look for the answer only then."""
         if (self.length or 0) <= MOST_PASSED_OVER:
@@ -192,14 +196,18 @@ def _take_room(until_answered: ExitStack) -> None:
     until_answered.callback(_room.release)
 
 
-def _joined(pieces: Iterable[bytes]) -> bytearray:
-    """The body, or what it holds."""
-    plain = bytearray()
+def _joined(pieces: Iterable[bytes], most: int, too_large: Problem) -> bytearray:
+    """The pieces together, read no further than ``most`` bytes."""
+    joined = bytearray()
     for piece in pieces:
-        plain += piece
-        if len(plain) > MOST_BYTES:
-            raise _too_large()
-    return plain
+        joined += piece
+        if len(joined) > most:
+            raise too_large
+    return joined
+
+
+def _too_large(line: str, most: int) -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, line % {"bytes": most})
 
 
 def _unpacked(packed: bytearray) -> Iterator[bytes]:
@@ -225,13 +233,6 @@ def _unpacked(packed: bytearray) -> Iterator[bytes]:
 
 def _not_gzip() -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, _("The body is no gzip, or was cut short."))
-
-
-def _too_large() -> Problem:
-    return Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        _("A body has at most %(bytes)s bytes, packed and unpacked.") % {"bytes": MOST_BYTES},
-    )
 
 
 # The records
