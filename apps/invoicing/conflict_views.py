@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -19,7 +20,7 @@ from apps.accounts.guards import administrator_only, staff_only
 from apps.accounts.models import User
 from apps.catalogue.domain.kinds import SkuKind, UsageType
 from apps.catalogue.models import Sku
-from apps.core.formatting import number, period, signed
+from apps.core.formatting import moment, number, period, signed
 from apps.core.problems import Refusal
 from apps.invoicing.conflict_effect import PricedEffect, list_priced_effects
 from apps.invoicing.conflict_forms import DecisionForm
@@ -32,7 +33,7 @@ from apps.invoicing.conflict_tables import (
     file_of,
 )
 from apps.reconciliation.conflict_effect import CycleEffect
-from apps.usage.conflict_sides import get_stored, list_closed_cycles_touched
+from apps.usage.conflict_sides import get_opposite, get_stored, list_closed_cycles_touched
 from apps.usage.filters import ConflictFilter, kind_in_words
 from apps.usage.models import Conflict, Source
 from apps.usage.services import decide_conflict, decide_conflicts
@@ -182,7 +183,9 @@ def _list_page(
 def _page(request: HttpRequest, user: User, conflict: Conflict, form: DecisionForm) -> HttpResponse:
     is_open = conflict.decided_at is None
     stored = get_stored(conflict)
-    replaced = _replaced(conflict) if stored.content == conflict.content else None
+    sides = [get_opposite(conflict), conflict.content]
+    if conflict.took_arriving:
+        sides.reverse()  # what the decision made count comes first
     effects = list_priced_effects(conflict, today=timezone.now().date()) if is_open else []
     closed = list_closed_cycles_touched(conflict) if is_open else []
     may_decide = is_open and user.is_administrator and (user.is_provider or not closed)
@@ -203,9 +206,9 @@ def _page(request: HttpRequest, user: User, conflict: Conflict, form: DecisionFo
             "kind": kind_in_words(conflict.kind),
             "file": file_of(conflict),
             "source": Source.objects.get(pk=conflict.source_id).name,
-            "stored": stored,
-            "replaced": replaced,
-            "compared": compare(stored.content, (replaced or conflict).content, kind=conflict.kind),
+            "opposite_from": _opposite_from(conflict, stored.recorded_at),
+            "compared": compare(*sides, kind=conflict.kind),
+            "is_over": not is_open and stored.content != sides[0],
             "effects": [_effect(each) for each in effects],
             "others": others,
             "form": form if may_decide else None,
@@ -218,17 +221,11 @@ def _page(request: HttpRequest, user: User, conflict: Conflict, form: DecisionFo
     )
 
 
-def _replaced(conflict: Conflict) -> Conflict | None:
-    """What counted until the decision took the arriving content in its place."""
-    same = Conflict.objects.filter(
-        customer=conflict.customer_id,
-        kind=conflict.kind,
-        source_id=conflict.source_id,
-        record_id=conflict.record_id,
-        decided_at=conflict.decided_at,
-        took_arriving=False,
-    )
-    return same.order_by("pk").last() if conflict.took_arriving else None
+def _opposite_from(conflict: Conflict, recorded_at: datetime) -> str:
+    """Where the other content than the conflict's own came from."""
+    if conflict.decided_at is None:
+        return _("Recorded %(moment)s") % {"moment": moment(recorded_at)}
+    return _("Stored before the decision") if conflict.delivery_id else _("Arrived, and was taken")
 
 
 def _effect(priced: PricedEffect) -> dict[str, Any]:

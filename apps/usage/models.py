@@ -310,6 +310,7 @@ class Conflict(OfCustomer):
 
     A content that counted until a decision took another in its place is kept in the same way, without a delivery: all
     that was ever decided about a record stands here, and none of it is a conflict when it arrives again.
+    ``opposite`` is the other content that it was decided between, as ``Content.snapshot``: what is stored goes on.
     """
 
     kind = models.SmallIntegerField(choices=_KINDS)
@@ -325,6 +326,7 @@ class Conflict(OfCustomer):
     decided_at = models.DateTimeField(null=True)
     decided_by = models.CharField(max_length=254, blank=True)
     took_arriving = models.BooleanField(null=True)
+    opposite = models.JSONField(null=True)
     reason = models.TextField(blank=True)
 
     class Meta:

@@ -124,7 +124,7 @@ TABLES = {
     "usage_conflict": kept_apart(
         provider=(ALL, EVERY),
         partner=(
-            "SELECT INSERT UPDATE(decided_at) UPDATE(decided_by) UPDATE(took_arriving) UPDATE(reason)",
+            "SELECT INSERT UPDATE(decided_at) UPDATE(decided_by) UPDATE(took_arriving) UPDATE(reason) UPDATE(opposite)",
             OWN_PARTNER,
         ),
     ),

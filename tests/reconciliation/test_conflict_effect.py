@@ -225,6 +225,28 @@ def test_a_partners_administrator_decides_and_it_is_told_who_and_why(
     assert "has decided about the record s3 already" in text_of(again.content.decode())
 
 
+def test_a_decided_conflict_shows_for_ever_what_it_was_decided_between(
+    conflict: Conflict, ben: User, client_of: Browser, files: UsageFiles
+) -> None:
+    """c was stored. b arrived and was taken, d arrived and was not, e arrived, was taken and replaced b."""
+    decided = {}
+    for agent, takes in (("b", True), ("d", False), ("e", True)):
+        files.take(HEADER + row(3, agent, "2024-06-15T08", "2024-06-15T16"))
+        with scope(PROVIDER):
+            waiting = Conflict.objects.get(decided_at=None)
+        with scope(ben.scope):
+            decide_conflict(conflict=waiting, take_arriving=takes, by=ben.email, reason=WHY)
+        decided[agent] = waiting
+    with scope(PROVIDER):
+        decided["c"] = Conflict.objects.get(actor="c")
+    client = client_of(ben)
+    for agent, sides in (("b", "b c"), ("d", "b d"), ("e", "e b"), ("c", "b c")):
+        text = text_of(client.get(address(decided[agent])).content.decode())
+        assert f"Agent {sides} (differs)" in text, agent
+        assert text.count("(differs)") == 1, agent
+        assert ("Something else counts today" in text) is (agent != "e"), agent
+
+
 @pytest.mark.parametrize("role", [Role.PARTNER_READER, Role.PARTNER_BILLING, Role.PROVIDER_SUPPORT])
 def test_others_look_only(conflict: Conflict, owner: Customer, role: Role, client_of: Browser) -> None:
     looking = client_of(made_user("x@example.com", role, None if role.startswith("provider") else owner))

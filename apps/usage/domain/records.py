@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.usage.domain.faults import Fault, RejectedRowError
@@ -97,6 +98,18 @@ class Content:
     def but_for_the_end(self) -> tuple[str, bool | None, datetime, int | None]:
         """All that an end arriving later must agree with."""
         return (self.actor, self.premium, self.started_at, self.quantity)
+
+    def snapshot(self) -> dict[str, Any]:
+        """It as plain values, to be kept; ``of`` makes it of them again."""
+        ended_at = self.ended_at and self.ended_at.isoformat()
+        return asdict(self) | {"started_at": self.started_at.isoformat(), "ended_at": ended_at}
+
+    @classmethod
+    def of(cls, snapshot: Mapping[str, Any]) -> Content:
+        """The content that was kept."""
+        ended_at = snapshot["ended_at"] and datetime.fromisoformat(snapshot["ended_at"])
+        started_at = datetime.fromisoformat(snapshot["started_at"])
+        return cls(**{**snapshot, "started_at": started_at, "ended_at": ended_at})
 
 
 class Outcome(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
@@ -58,11 +59,13 @@ def decide_conflict(*, conflict: Conflict, take_arriving: bool, by: str, reason:
     if current_scope().role is Role.PARTNER:
         _refuse_closed(conflict)
     decision = {"decided_at": timezone.now(), "decided_by": by, "reason": reason.strip()}
+    stored = get_stored(conflict).content
     if take_arriving:
-        _replace_stored(conflict, decision)
-    for name, value in (decision | {"took_arriving": take_arriving}).items():
+        _replace(stored, conflict, decision)
+    decision |= {"took_arriving": take_arriving, "opposite": stored.snapshot()}
+    for name, value in decision.items():
         setattr(conflict, name, value)
-    conflict.save(update_fields=[*decision, "took_arriving"])
+    conflict.save(update_fields=[*decision])
     record_change(
         by=by,
         action="conflict.decided",
@@ -115,18 +118,22 @@ def _refuse_closed(conflict: Conflict) -> None:
         )
 
 
-def _replace_stored(conflict: Conflict, decision: dict[str, Any]) -> None:
-    replaced = get_stored(conflict).content
+def _replace(stored: Content, conflict: Conflict, decision: dict[str, Any]) -> None:
     _put(conflict)
     Conflict.objects.get_or_create(
         customer_id=conflict.customer_id,
         source_id=conflict.source_id,
         record_id=conflict.record_id,
         kind=conflict.kind,
-        **_columns(replaced),
-        defaults={"partner_id": conflict.partner_id, "took_arriving": False, **decision},
+        **asdict(stored),
+        defaults={
+            "partner_id": conflict.partner_id,
+            "took_arriving": False,
+            "opposite": conflict.content.snapshot(),
+            **decision,
+        },
     )
-    days = days_of([replaced, conflict.content], Kind(conflict.kind))
+    days = days_of([stored, conflict.content], Kind(conflict.kind))
     if conflict.kind == Kind.DIGITAL_USAGE:
         mark_late(customer=conflict.customer, service=Service.DIGITAL, days=days)
     else:
@@ -151,14 +158,3 @@ def _put(conflict: Conflict) -> None:
         started_at=conflict.started_at,
         ended_at=conflict.ended_at,
     )
-
-
-def _columns(content: Content) -> dict[str, Any]:
-    """A content as the columns of a conflict."""
-    return {
-        "actor": content.actor,
-        "premium": content.premium,
-        "started_at": content.started_at,
-        "ended_at": content.ended_at,
-        "quantity": content.quantity,
-    }
