@@ -5,11 +5,10 @@ Their administrators bring papers; a worker compares them.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,6 +19,7 @@ from django.views import View
 
 from apps.accounts.guards import administrator_only, staff_only
 from apps.accounts.models import User
+from apps.core.bell import ring_on_commit
 from apps.core.formatting import moment
 from apps.core.problems import Refusal
 from apps.invoicing.bell import compare_control_paper
@@ -68,7 +68,7 @@ class ControlView(View):
         except Refusal as refusal:
             form.add_error("paper", str(refusal))
             return _list_page(request, user, customer, form)
-        transaction.on_commit(partial(compare_control_paper.delay, paper.pk), robust=True)
+        ring_on_commit(compare_control_paper.delay, paper.pk)
         if not is_new:
             messages.info(request, _("This paper was here before. It is compared with the figures of now."))
         return redirect("invoicing:control-paper", ref=ref, paper_id=paper.pk)
@@ -80,7 +80,7 @@ class ControlPaperView(View):
     def get(self, request: HttpRequest, ref: str, paper_id: int) -> HttpResponse:
         user = staff_only(request.user)
         customer = visible_customer(ref)
-        paper = get_object_or_404(ControlPaper, customer=customer, pk=paper_id)
+        paper = get_object_or_404(_papers_of(customer), pk=paper_id)
         about = {
             **_page(user, customer),
             "paper": paper,
@@ -129,9 +129,9 @@ class ControlPaperAgainView(View):
     def post(self, request: HttpRequest, ref: str, paper_id: int) -> HttpResponse:
         user = administrator_only(request.user)
         customer = visible_customer(ref)
-        paper = get_object_or_404(ControlPaper, customer=customer, pk=paper_id)
+        paper = get_object_or_404(_papers_of(customer), pk=paper_id)
         compare_once_more(paper=paper, by=user)
-        transaction.on_commit(partial(compare_control_paper.delay, paper.pk), robust=True)
+        ring_on_commit(compare_control_paper.delay, paper.pk)
         return redirect("invoicing:control-paper", ref=ref, paper_id=paper_id)
 
 
@@ -141,15 +141,18 @@ class ControlPaperCsvView(View):
     def get(self, request: HttpRequest, ref: str, paper_id: int) -> HttpResponse:
         staff_only(request.user)
         customer = visible_customer(ref)
-        paper = get_object_or_404(
-            ControlPaper.objects.exclude(compared_at=None), customer=customer, pk=paper_id
-        )
+        paper = get_object_or_404(_papers_of(customer).exclude(compared_at=None), pk=paper_id)
         name = f"control-{ref}-{paper.first_day.isoformat()}-{paper.pk}.csv"
         return HttpResponse(
             control_csv(paper),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": content_disposition_header(True, name) or "attachment"},
         )
+
+
+def _papers_of(customer: Customer) -> QuerySet[ControlPaper]:
+    """Its papers without the lines that were read: pages show what came of them."""
+    return ControlPaper.objects.filter(customer=customer).defer("rows")
 
 
 def _form(customer: Customer, request: HttpRequest | None = None) -> ControlForm:
@@ -165,8 +168,7 @@ def _list_page(
     request: HttpRequest, user: User, customer: Customer, form: ControlForm | None
 ) -> HttpResponse:
     """The papers, with the form where somebody may bring one."""
-    papers = ControlPaper.objects.filter(customer=customer).select_related("customer").defer("rows")
-    table = ControlPaperTable(papers)
+    table = ControlPaperTable(_papers_of(customer).select_related("customer"))
     table.paginate(per_page=PAPERS_A_PAGE)
     table.page = table.paginator.get_page(request.GET.get("page"))
     return render(

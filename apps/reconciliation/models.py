@@ -239,7 +239,8 @@ class ControlPaper(OfCustomer):
 
     ``rows`` are its parsed lines, ``result`` the differences explained, with the version of the rules; empty until it
     was compared once. ``as_of`` is when the vendor counted, where that is known. The file itself is not kept.
-    A worker compares: ``compared_by`` is who asked for it, ``leased_until`` when the worker is given up.
+    A worker compares: ``asked_by`` is who asked last, ``leased_until`` when the worker is given up, ``compared_by`` who
+    had asked for the ``result``.
     """
 
     class Kind(models.TextChoices):
@@ -263,12 +264,13 @@ class ControlPaper(OfCustomer):
     failure = models.TextField(blank=True, default="")
     attempts = models.PositiveSmallIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
+    asked_by = models.CharField(max_length=254)
     result = models.JSONField(default=dict)
     agrees = models.BooleanField(null=True)
     uploaded_at = models.DateTimeField()
     uploaded_by = models.CharField(max_length=254)
     compared_at = models.DateTimeField(null=True)
-    compared_by = models.CharField(max_length=254)
+    compared_by = models.CharField(max_length=254, blank=True, default="")
 
     class Meta:
         ordering = ("-uploaded_at", "-pk")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from apps.reconciliation.services import compare_once_more, keep_comparison, lea
 from apps.reconciliation.services.control import LEASE, MOST_ATTEMPTS
 from tests.conftest import SAMPLE
 from tests.factories.clock import ToDay
-from tests.factories.pages import Browser
+from tests.factories.pages import Browser, get
 from tests.factories.people import made_user
 
 LIST = "/customers/C-100/control/"
@@ -102,6 +103,39 @@ def test_what_cannot_be_compared_says_why_and_may_be_asked_again(
     assert client.post(f"{LIST}{paper.pk}/again/").status_code == 302
     tasks.compare_control_paper(paper.pk)
     assert (now_of(paper).state, now_of(paper).failure, now_of(paper).agrees) == ("compared", "", True)
+
+
+def test_a_comparison_names_who_had_asked_for_it_whoever_asks_in_vain_since(
+    client_of: Browser, bob: User, dana: User, rung: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown() -> list[str]:
+        """Whom the page and the list name for it."""
+        page, listed = (get(client_of(bob), address) for address in (place, LIST))
+        named = re.findall(r"<span>Compared [^<]*: (\S+)</span>", page)
+        return named + re.findall(r'UTC<span class="sub">(\S+)</span>', listed)
+
+    def nothing(*_arguments: object, **_named: object) -> None:
+        raise NothingToUse("No day of the cycle is complete.")
+
+    place = send(client_of(bob))["Location"]
+    with scope(PROVIDER):
+        paper = ControlPaper.objects.get()
+    assert paper.compared_by == ""
+    tasks.compare_control_paper(paper.pk)
+    again = f"{place}again/"
+    client_of(dana).post(again)
+    with monkeypatch.context() as broken:
+        broken.setattr(control, "compare_rows", nothing)
+        tasks.compare_control_paper(paper.pk)
+    assert now_of(paper).state == "failed"
+    assert shown() == [bob.email] * 2
+    client_of(dana).post(again)
+    assert shown() == [bob.email] * 2
+    tasks.compare_control_paper(paper.pk)
+    assert shown() == [dana.email] * 2
+    with scope(PROVIDER):
+        asked = AuditEntry.objects.filter(action="control.compared").order_by("pk")
+        assert [*asked.values_list("by", flat=True)] == [bob.email, dana.email]
 
 
 def test_an_error_of_the_portal_is_on_record_and_tells_nothing(

@@ -272,6 +272,18 @@ def test_the_list_asks_the_database_as_much_for_many_papers_as_for_one(client_of
     assert len(of_many) == len(of_one) <= 14
 
 
+def test_no_page_asks_for_the_lines_of_a_paper(client_of: Browser, bob: User) -> None:
+    client = client_of(bob)
+    place = upload(client, DETAIL)["Location"]
+    with CaptureQueriesContext(connection) as asked:
+        for address in (LIST, place, f"{place}export.csv"):
+            assert client.get(address).status_code == 200
+        assert client.post(f"{place}again/").status_code == 302
+    of_papers = [query["sql"] for query in asked if 'FROM "reconciliation_controlpaper"' in query["sql"]]
+    assert len(of_papers) == 5  # the list counts first
+    assert not [query for query in of_papers if '"rows"' in query]
+
+
 # The command
 
 

@@ -30,7 +30,7 @@ _TOTAL: dict[str, Any] = {
     "uploaded_at": of.DateTimeField(),
     "uploaded_by": of.CharField(),
     "compared_at": of.DateTimeField(allow_null=True),
-    "compared_by": of.CharField(help_text="Who asked for it."),
+    "compared_by": of.CharField(help_text="Who asked for it. Empty until it was compared once."),
 }
 TOTAL = shape("ControlTotal", _TOTAL)
 TOTAL_PAGE = list_of("ControlTotal", TOTAL)

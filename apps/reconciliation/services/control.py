@@ -39,7 +39,7 @@ def _waiting(by: User | str) -> dict[str, Any]:
         "failure": "",
         "attempts": 0,
         "leased_until": None,
-        "compared_by": by.email if isinstance(by, User) else by,
+        "asked_by": by.email if isinstance(by, User) else by,
     }
 
 
@@ -65,7 +65,7 @@ def keep_paper(
             "partner_id": customer.partner_id,
             "name": paper.name[-255:],
             "uploaded_at": now,
-            "uploaded_by": said["compared_by"],
+            "uploaded_by": said["asked_by"],
         },
     )
 
@@ -116,10 +116,11 @@ def keep_comparison(*, paper: ControlPaper, last_day: date, result: dict[str, An
         result=result,
         agrees=result["agree"],
         compared_at=now,
+        compared_by=paper.asked_by,
     )
     if is_kept:
         record_change(
-            by=paper.compared_by,
+            by=paper.asked_by,
             action="control.compared",
             subject=f"{paper.customer.ref} {paper.first_day.isoformat()}",
             partner=paper.customer.partner,
