@@ -20,14 +20,11 @@ from apps.reconciliation.domain.control import compare
 from apps.reconciliation.domain.control_rows import Column, Columns, Comparison, TheirRow
 from apps.reconciliation.domain.control_terms import Terms
 from apps.reconciliation.domain.control_world import TOGETHER, Counted, Recorded, World
-from apps.reconciliation.domain.counting import Named
 from apps.reconciliation.domain.detail import Row
-from apps.reconciliation.domain.intervals import Intervals
 from apps.reconciliation.domain.settings import RULES_VERSION, Settings
-from apps.reconciliation.selectors import get_figures, model_of
+from apps.reconciliation.selectors import as_named, get_figures, model_of
 from apps.subscriptions.domain.cycles import Cycle
 from apps.subscriptions.selectors import closed_as, cycles_of, find_cycle, list_lines
-from apps.usage.domain.moments import STILL_OPEN
 from apps.usage.domain.records import Kind
 from apps.usage.recorded import RecordedRecords, read_recorded
 
@@ -170,18 +167,10 @@ def _gives(world: World, own: _Ours) -> bool:
 
 
 def _as_recorded(found: RecordedRecords | None, longest_open: timedelta) -> Recorded:
-    """Records as theories take them; one still open lasts ``longest_open`` at most."""
+    """Records of one kind as theories take them."""
     if found is None:
         return Recorded.none()
-    records = found.records
-    codes: dict[str, int] = {}
-    actor = np.fromiter(
-        (codes.setdefault(each, len(codes)) for each in records.actors), np.int64, len(records)
-    )
-    longest = longest_open // timedelta(microseconds=1)
-    end = np.where(records.end == STILL_OPEN, records.start + longest, records.end)
-    named = Named(Intervals(actor, records.start, end, records.premium), list(codes))
-    return Recorded(named, found.recorded_at, found.source)
+    return Recorded(as_named(found.records, longest_open), found.recorded_at, found.source)
 
 
 def _together(world: World) -> Columns:

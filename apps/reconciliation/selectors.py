@@ -326,21 +326,10 @@ def read_facts(customer: Customer, period: Period, settings: Settings) -> dict[K
 
 
 def as_facts(records: Mapping[Kind, Records], settings: Settings) -> Facts:
-    """Records in the form in which the rules take them. One still open lasts ``longest_open`` at most.
-
-    It lasts to the end of the last day used too, but no later sample or minute is looked at anyway.
-    """
-    longest = settings.longest_open // timedelta(microseconds=1)
+    """Records in the form in which the rules take them."""
 
     def named(kind: Kind) -> Named:
-        if kind not in records:
-            return Named.none()
-        of_kind = records[kind]
-        count = len(of_kind)
-        codes: dict[str, int] = {}  # of each name the first row that has it
-        actor = np.fromiter(map(codes.setdefault, of_kind.actors, range(count)), np.int64, count)
-        end = np.where(of_kind.end == STILL_OPEN, of_kind.start + longest, of_kind.end)
-        return Named(Intervals(actor, of_kind.start, end, of_kind.premium), of_kind.actors)
+        return as_named(records[kind], settings.longest_open) if kind in records else Named.none()
 
     return Facts(
         agents=named(Kind.AGENT_SESSION),
@@ -348,6 +337,19 @@ def as_facts(records: Mapping[Kind, Records], settings: Settings) -> Facts:
         ivr=named(Kind.IVR_LEG),
         voice=named(Kind.VOICE_CALL),
     )
+
+
+def as_named(records: Records, longest_open: timedelta) -> Named:
+    """Those of one kind. One still open lasts ``longest_open`` at most.
+
+    It lasts to the end of the last day used too, but no later sample or minute is looked at anyway.
+    """
+    count = len(records)
+    codes: dict[str, int] = {}  # of each name the first row that has it
+    actor = np.fromiter(map(codes.setdefault, records.actors, range(count)), np.int64, count)
+    longest = longest_open // timedelta(microseconds=1)
+    end = np.where(records.end == STILL_OPEN, records.start + longest, records.end)
+    return Named(Intervals(actor, records.start, end, records.premium), records.actors)
 
 
 def hash_records(records: Mapping[Kind, Records]) -> str:

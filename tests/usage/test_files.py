@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from apps.usage.domain.blocks import LONGEST_TEXT, Block, gather
-from apps.usage.domain.contents import LONGEST_LINE, UnreadableFileError
+from apps.usage.domain.contents import LONGEST_LINE, MOST_GROWTH, UnreadableFileError
 from apps.usage.domain.files import OpenedFile, open_usage_file
 from apps.usage.domain.formats import FormatError, choose, own_format
 
@@ -199,7 +199,7 @@ def test_what_grows_a_thousandfold_is_refused_and_never_held() -> None:
     assert len(packed) < 400_000
     tracemalloc.start()
     try:
-        with pytest.raises(UnreadableFileError, match="grows more than 200 times"):
+        with pytest.raises(UnreadableFileError, match=f"grows more than {MOST_GROWTH} times"):
             rows(packed)
         assert tracemalloc.get_traced_memory()[1] < 200_000_000
     finally:

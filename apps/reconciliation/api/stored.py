@@ -29,7 +29,11 @@ from apps.reconciliation.stored import (
 
 
 class StoredCycleListView(APIView):
-    """``GET /api/v1/cycles/``: what cycles bill, as it was calculated last; by customer and first day."""
+    """``GET /api/v1/cycles/``: what cycles bill, as it was calculated last; by customer and first day.
+
+    Digital usage is counted when it is asked for and none of it stored, so its cycles are not here: they are listed at
+    ``/api/v1/customers/<ref>/cycles/``, their units at ``/api/v1/customers/<ref>/digital/``.
+    """
 
     key_scope = KeyScope.USAGE_READ
 

@@ -34,13 +34,15 @@ class Block:
     """Rows of a file as columns: a text a row in each, empty where there is none.
 
     ``line_numbers`` say where each row stands, ``texts`` how (as it came, perhaps shortened). ``broken`` are the rows
-    that are none, by their index, and why.
+    that are none, by their index, and why. ``knows_numbers``: as they were read, some cells may have been numbers
+    instead of texts (JSON, XLSX).
     """
 
     line_numbers: Sequence[int]
     texts: Sequence[str]
     columns: dict[str, Sequence[str]]
     broken: dict[int, Fault] = field(default_factory=dict)
+    knows_numbers: bool = False
 
     def __len__(self) -> int:
         return len(self.line_numbers)
@@ -186,7 +188,9 @@ def block_of_records(
             columns[name] = [_text(value) for value in values]
         if plain and max(map(len, columns[name]), default=0) > LONGEST_CELL:
             columns[name] = [value[:LONGEST_CELL] for value in columns[name]]
-    block = Block(line_numbers, WrittenLater(records) if texts is None else texts, columns, broken)
+    block = Block(
+        line_numbers, WrittenLater(records) if texts is None else texts, columns, broken, knows_numbers=True
+    )
     return bar_forbidden(block, texts=texts is not None)
 
 

@@ -76,6 +76,7 @@ class UnpackedLimit:
             raise UnreadableFileError(_DAMAGED) from None
         self._left -= len(found)
         if self._left < 0:
+            # No hole for ``MOST_GROWTH``: pages translate what a worker has written down, as it stands.
             raise UnreadableFileError(_("the packed file grows more than 200 times"))
         return found
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from apps.usage.domain.blocks import LONGEST_TEXT, Block, block_of_records
 from apps.usage.domain.contents import BLOCK, LONGEST_LINE
-from apps.usage.domain.numbers import TypedBlock
 
 LONGEST_DOCUMENT = 4_000_000  # characters of one value; the records of an array are values of their own
 _BETWEEN = re.compile(r"[\s,]*")
@@ -59,17 +58,12 @@ class Lines:
                 (number, text.rstrip("\r\n")) for number, text in enumerate(lines, start) if text.strip()
             ]
             start += len(lines)
-            yield _typed(
-                block_of_records(
-                    [
-                        parse_json(text) if len(text) <= LONGEST_LINE else NOTHING
-                        for _number, text in numbered
-                    ],
-                    wanted,
-                    line_numbers=[number for number, _text in numbered],
-                    texts=[text[:LONGEST_TEXT] for _number, text in numbered],
-                    plain=plain,
-                )
+            yield block_of_records(
+                [parse_json(text) if len(text) <= LONGEST_LINE else NOTHING for _number, text in numbered],
+                wanted,
+                line_numbers=[number for number, _text in numbered],
+                texts=[text[:LONGEST_TEXT] for _number, text in numbered],
+                plain=plain,
             )
 
 
@@ -91,12 +85,8 @@ class Records:
                 records, wanted, line_numbers=range(number, number + len(records)), plain=plain
             )
             block.texts = [*block.texts]  # then nobody holds the records, with all that is not wanted of them
-            yield _typed(block)
+            yield block
             number += len(records)
-
-
-def _typed(block: Block) -> TypedBlock:
-    return TypedBlock(block.line_numbers, block.texts, block.columns, block.broken)
 
 
 def _in_blocks(values: Iterator[tuple[Any, int]]) -> Iterator[list[Any]]:

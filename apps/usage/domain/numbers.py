@@ -12,16 +12,12 @@ _SIGNS = re.compile(r"[.,]")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+", re.ASCII)
 
 
-class TypedBlock(Block):
-    """Rows of a file that knows numbers (JSON, XLSX): these have a dot before fractions, however its texts are written.
-
-    Which of its cells were numbers is no longer told, so what a description says of the sign is no answer for them.
-    """
-
-
 def decimal_of(block: Block, said: str) -> str:
-    """The sign before fractions of a block's rows, where the description has ``said`` one; empty: nobody knows."""
-    return "" if isinstance(block, TypedBlock) else said
+    """The sign before fractions of a block's rows, where the description has ``said`` one; empty: nobody knows.
+
+    A number of JSON or XLSX has a dot, however texts beside it are written, and which cells were numbers is not told.
+    """
+    return "" if block.knows_numbers else said
 
 
 def whole_units(text: str, decimal: str = "") -> str:

@@ -13,7 +13,6 @@ from openpyxl import load_workbook
 
 from apps.usage.domain.blocks import LONGEST_CELL, LONGEST_TEXT, Block, bar_forbidden
 from apps.usage.domain.contents import BLOCK, UnreadableFileError
-from apps.usage.domain.numbers import TypedBlock
 from apps.usage.domain.refusals import marked as _
 
 ROWS_A_BLOCK = 5_000
@@ -81,7 +80,7 @@ class Workbook:
             ]
             rows = [(number, row) for number, row in rows if any(row)]
             yield bar_forbidden(
-                TypedBlock(
+                Block(
                     [number for number, _row in rows],
                     [_written(row)[:LONGEST_TEXT] for _number, row in rows],
                     {
@@ -91,6 +90,7 @@ class Workbook:
                         ]
                         for name in wanted
                     },
+                    knows_numbers=True,
                 )
             )
 
