@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.keys import MARK
 from apps.accounts.models import ApiKey, KeyScope
-from apps.core.columns import column
+from apps.core.columns import badge, column
 from apps.core.formatting import day, moment
 
 _MOMENT = timedelta(microseconds=1)
@@ -68,8 +68,7 @@ class KeyTable(django_tables2.Table):
         return record.partner.name if record.partner else _("Provider")
 
     def render_state(self, record: ApiKey) -> SafeString:
-        label, tone = key_state(record, now=self.now)
-        return format_html('<span class="badge is-{}">{}</span>', tone, label)
+        return badge(*key_state(record, now=self.now))
 
     def render_scopes(self, record: ApiKey) -> str:
         return scopes_in_words(record)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import django_tables2
+from django.template.loader import render_to_string
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 
 
 def column(name: Any, **attributes: Any) -> django_tables2.Column:
@@ -15,3 +18,8 @@ def column(name: Any, **attributes: Any) -> django_tables2.Column:
 def figure(name: Any) -> django_tables2.Column:
     """The same for a number."""
     return column(name, attrs={"cell": {"class": "num"}})
+
+
+def badge(label: str | Promise, tone: str = "") -> SafeString:
+    """The component in a cell; its inputs stand in its head."""
+    return SafeString(render_to_string("components/badge.html", {"label": label, "tone": tone}).strip())

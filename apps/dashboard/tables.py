@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apps.catalogue.domain.kinds import LicenceModel, UsageType
 from apps.core.charts import sparkline
+from apps.core.columns import badge
 from apps.core.formatting import day, day_short, money_html, number, period
 from apps.dashboard.selectors import CustomerAtAGlance, Standing, describe
 from apps.organisations.models import Customer
 
-_TONES = {Standing.OVERAGE: " is-danger", Standing.EXPIRING: " is-warning", Standing.ACTIVE: " is-ok"}
+_TONES = {Standing.OVERAGE: "danger", Standing.EXPIRING: "warning", Standing.ACTIVE: "ok"}
 
 
 def _model(model: LicenceModel | None) -> str:
@@ -92,9 +93,8 @@ class CustomersTable(django_tables2.Table):
         glance = self.glances[record.pk]
         also = " · ".join(str(standing.label) for standing in glance.also)
         return format_html(
-            '<span class="badge{}">{}</span>{}',
-            _TONES.get(glance.strongest, ""),
-            glance.strongest.label,
+            "{}{}",
+            badge(glance.strongest.label, _TONES.get(glance.strongest, "")),
             format_html('<span class="sub">{}</span>', also) if also else "",
         )
 

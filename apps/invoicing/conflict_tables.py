@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.core.columns import column
+from apps.core.columns import badge, column
 from apps.core.formatting import EN_DASH, moment, number
 from apps.core.spreadsheets import FILE_LANGUAGE, harmless
 from apps.usage.domain.records import DESCRIBED, Content, Kind
@@ -72,11 +72,10 @@ class ConflictTable(django_tables2.Table):
         )
 
     def render_state(self, record: Conflict) -> SafeString:
-        label, tone = conflict_state(record)
-        badge = format_html('<span class="badge is-{}">{}</span>', tone, label)
+        state = badge(*conflict_state(record))
         if record.decided_at is None:
-            return badge
-        return format_html('{}<span class="sub">{}</span>', badge, record.decided_by)
+            return state
+        return format_html('{}<span class="sub">{}</span>', state, record.decided_by)
 
 
 def file_of(conflict: Conflict) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.catalogue.domain.kinds import UsageType
-from apps.core.columns import column
+from apps.core.columns import badge, column
 from apps.core.domain.periods import Period
 from apps.core.formatting import EN_DASH, amount, day, moment, number, period
 from apps.invoicing.control_words import causes_of, column_name, reasons, verdict
@@ -60,14 +60,13 @@ class ControlPaperTable(django_tables2.Table):
             tone = "danger" if record.state == ControlPaper.State.FAILED else "info"
             label = ControlPaper.State(record.state).label
             failure = _(record.failure) if record.failure else ""
-            return format_html('<span class="badge is-{}">{}</span> {}', tone, label, failure)
+            return format_html("{} {}", badge(label, tone), failure)
         said, tone = verdict(record.kind, record.result)
         causes = causes_of(record.kind, record.result)
         word = {"ok": _("Agrees"), "warning": _("Explained"), "danger": _("Open")}[tone]
         return format_html(
-            '<span class="badge is-{}">{}</span> {}{}',
-            tone,
-            word,
+            "{} {}{}",
+            badge(word, tone),
             said,
             format_html('<span class="sub">{}</span>', ", ".join(causes[:3])) if causes else "",
         )

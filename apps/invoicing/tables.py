@@ -7,7 +7,6 @@ from datetime import date
 import django_tables2 as tables
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.core import formatting
+from apps.core.columns import badge
 from apps.core.domain.periods import Period
 from apps.invoicing.models import Invoice, InvoicePdf
 from apps.invoicing.status import TONES, status_of
@@ -98,7 +98,7 @@ class InvoiceTable(tables.Table):
 
     def render_status(self, record: Invoice) -> SafeString:
         status = status_of(record, on=self.today)
-        return render_badge(str(status.label), TONES[status])
+        return badge(status.label, TONES[status])
 
     def render_total(self, record: Invoice) -> SafeString:
         return formatting.money_html(record.total, record.currency)
@@ -117,8 +117,3 @@ class InvoiceTable(tables.Table):
 def kind_of(invoice: Invoice) -> str:
     """Wholesale: the provider sells to a partner. Retail: the partner sells to its customer."""
     return gettext("Retail") if invoice.seller == Invoice.Seller.PARTNER else gettext("Wholesale")
-
-
-def render_badge(label: str, tone: str) -> SafeString:
-    """The component, for a cell."""
-    return render_to_string("components/badge.html", {"label": label, "tone": tone})

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.core.columns import column, figure
+from apps.core.columns import badge, column, figure
 from apps.core.commands import BY_COMMAND_LINE
 from apps.core.formatting import duration, moment, number
 from apps.reconciliation.models import Run
@@ -64,8 +64,7 @@ class RunTable(django_tables2.Table):
         )
 
     def render_state(self, record: Run) -> SafeString:
-        label, tone = run_state(self.progress[record.pk])
-        return format_html('<span class="badge is-{}">{}</span>', tone, label)
+        return badge(*run_state(self.progress[record.pk]))
 
     def render_customers(self, record: Run) -> SafeString:
         progress = self.progress[record.pk]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.catalogue.domain.kinds import UsageType
+from apps.core.columns import badge
 from apps.core.templatetags.formats import figure
 from apps.reconciliation.detail_export import DetailRecord
 from apps.reconciliation.domain.detail import Billed
@@ -113,18 +114,18 @@ class DailyDetailTable(django_tables2.Table):
         if row.is_overage_peak:
             parts.append(
                 format_html(
-                    '<a class="why" href="{}"><span class="badge is-danger">{}</span></a>',
+                    '<a class="why" href="{}">{}</a>',
                     self.proofs.of_cell(row.day, row.usage_type, Column.MARK),
-                    _("Overage peak"),
+                    badge(_("Overage peak"), "danger"),
                 )
             )
         billed = self.billed.get(row.usage_type)
         if billed is not None and billed.day == row.day:
             parts.append(
                 format_html(
-                    '<a class="why" href="{}"><span class="badge is-accent">{}</span></a>',
+                    '<a class="why" href="{}">{}</a>',
                     self.proofs.of_billed(row.usage_type),
-                    _("%(count)s billed") % {"count": billed.quantity},
+                    badge(_("%(count)s billed") % {"count": billed.quantity}, "accent"),
                 )
             )
         if parts and row.peak_at is not None:

@@ -18,20 +18,10 @@ from apps.core.columns import column, figure
 from apps.core.formatting import day, duration, number
 from apps.reconciliation.unentitled import UnentitledDay, UnentitledUse
 from apps.usage.domain.records import Kind
+from apps.usage.filters import kind_in_words
 from apps.usage.models import Interval
 
 DAYS_IN_A_NOTICE = 31
-
-
-def kind_name(kind: Kind) -> str:
-    """A kind of record in words."""
-    return {
-        Kind.AGENT_SESSION: _("Agent sessions"),
-        Kind.WFO_SESSION: _("WFO sessions"),
-        Kind.IVR_LEG: _("IVR legs"),
-        Kind.VOICE_CALL: _("Voice calls"),
-        Kind.DIGITAL_USAGE: _("Digital usage"),
-    }[kind]
 
 
 def _customer_link(ref: str, name: str) -> SafeString:
@@ -66,7 +56,7 @@ class UnentitledTable(django_tables2.Table):
         return _customer_link(record.customer_ref, record.customer_name)
 
     def render_kind(self, value: Kind) -> str:
-        return kind_name(value)
+        return kind_in_words(value)
 
 
 class OpenTooLongTable(django_tables2.Table):
@@ -91,7 +81,7 @@ class OpenTooLongTable(django_tables2.Table):
         return _customer_link(record.ref, record.name)
 
     def render_kind(self, record: Interval) -> str:
-        return kind_name(Kind(record.kind))
+        return kind_in_words(record.kind)
 
     def render_longest(self, value: int) -> str:
         return duration(timedelta(hours=value).total_seconds())
@@ -112,7 +102,7 @@ class UnentitledDayTable(django_tables2.Table):
         }
 
     def render_kind(self, value: Kind) -> str:
-        return kind_name(value)
+        return kind_in_words(value)
 
 
 @dataclass(frozen=True)

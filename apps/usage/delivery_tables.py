@@ -14,7 +14,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.core.columns import column, figure
+from apps.core.columns import badge, column, figure
 from apps.core.commands import BY_COMMAND_LINE
 from apps.core.formatting import moment, number
 from apps.usage.filters import kind_in_words
@@ -78,8 +78,7 @@ class DeliveryTable(django_tables2.Table):
         )
 
     def render_state(self, record: Delivery) -> SafeString:
-        label, tone = delivery_state(record)
-        return format_html('<span class="badge is-{}">{}</span>', tone, label)
+        return badge(*delivery_state(record))
 
     def render_holds(self, record: Delivery) -> SafeString:
         about = [record.source_name, record.customer_ref]

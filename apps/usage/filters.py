@@ -8,6 +8,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.filters import FromDayFilter, ToDayFilter, YesNoFilter
@@ -23,24 +24,18 @@ from apps.usage.models import (
     RowKeptAside,
     Source,
 )
+from apps.usage.reasons import KINDS_IN_WORDS, kind_of_file
 
 # A kind is named as its files are; a state and a channel by the small letters of their names.
-KIND_CHOICES = [
-    ("agent-sessions", _("Agent sessions")),
-    ("wfo-sessions", _("Workforce optimization sessions")),
-    ("ivr-legs", _("IVR legs")),
-    ("voice-calls", _("Voice calls")),
-    ("digital-usage", _("Digital usage")),
-]
+KIND_CHOICES = [(name, capfirst(KINDS_IN_WORDS[name])) for name in KINDS_OF_FILE]
 STATE_CHOICES = [(state.name.lower(), state.label) for state in DeliveryState]
 CHANNEL_CHOICES = [(channel.name.lower(), channel.label) for channel in Channel]
 REASON_CHOICES = [(fault.value, _(fault.value)) for fault in Fault]
-_KINDS = dict(KIND_CHOICES)
 
 
 def kind_in_words(kind: int) -> str:
     """What records of a kind are called."""
-    return str(_KINDS[DESCRIBED[kind].name])
+    return kind_of_file(DESCRIBED[kind].name)
 
 
 def _search_input() -> forms.TextInput:

@@ -13,10 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.core.columns import column
+from apps.core.columns import badge, column
 from apps.core.formatting import moment
-from apps.usage.domain.formats import CONTROL_TOTALS, Format
+from apps.usage.domain.formats import Format
 from apps.usage.models import FormatDescription
+from apps.usage.reasons import kind_of_file
 from apps.usage.trying import Trial
 
 
@@ -28,18 +29,6 @@ class ListedFormat:
     format: Format | None
     changed_by: str = ""
     changed_at: datetime | None = None
-
-
-def kind_of_format(kind: str) -> str:
-    """What files of a format hold."""
-    return {
-        "agent-sessions": _("Agent sessions"),
-        "wfo-sessions": _("Workforce optimization sessions"),
-        "ivr-legs": _("IVR legs"),
-        "voice-calls": _("Voice calls"),
-        "digital-usage": _("Digital usage"),
-        CONTROL_TOTALS: _("Control totals"),
-    }[kind]
 
 
 class FormatTable(django_tables2.Table):
@@ -64,15 +53,15 @@ class FormatTable(django_tables2.Table):
 
     def render_kind(self, record: ListedFormat) -> str | SafeString:
         if record.format is None:
-            return format_html('<span class="badge is-danger">{}</span>', _("Not usable"))
-        return kind_of_format(record.format.kind)
+            return badge(_("Not usable"), "danger")
+        return kind_of_file(record.format.kind)
 
     def render_recognised(self, record: ListedFormat) -> str:
         return ", ".join(record.format.recognise) if record.format else ""
 
     def render_origin(self, record: ListedFormat) -> str | SafeString:
         if record.changed_at is None:
-            return format_html('<span class="badge">{}</span>', _("Shipped"))
+            return badge(_("Shipped"))
         return format_html('{}<span class="sub">{}</span>', record.changed_by, moment(record.changed_at))
 
 

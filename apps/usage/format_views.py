@@ -19,10 +19,10 @@ from apps.usage.domain.descriptions import parse_format
 from apps.usage.domain.formats import FormatError
 from apps.usage.domain.refusals import TellingError
 from apps.usage.format_forms import FormatForm
-from apps.usage.format_tables import FormatTable, kind_of_format, list_as_shown, trial_table
+from apps.usage.format_tables import FormatTable, list_as_shown, trial_table
 from apps.usage.formats import list_formats, own_descriptions, shipped_formats, shipped_texts
 from apps.usage.models import FormatDescription
-from apps.usage.reasons import in_words
+from apps.usage.reasons import in_words, kind_of_file
 from apps.usage.services.formats import FormatRefused, checked_format, delete_format, save_format
 from apps.usage.trying import Trial, try_format
 
@@ -170,7 +170,7 @@ def _title(description: FormatDescription) -> str:
 def _show(request: HttpRequest, name: str, text: str, *, may_add: bool) -> HttpResponse:
     try:
         format_ = parse_format(text)
-        title, facts = format_.title, [(_("Holds"), kind_of_format(format_.kind))]
+        title, facts = format_.title, [(_("Holds"), kind_of_file(format_.kind))]
         facts.append((_("Recognised by the columns"), ", ".join(format_.recognise)))
     except FormatError as error:
         title, facts = name, [(_("Not usable"), in_words(error))]

@@ -17,7 +17,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.core.columns import column, figure
+from apps.core.columns import badge, column, figure
 from apps.core.formatting import moment, number
 from apps.core.spreadsheets import FILE_LANGUAGE, harmless
 from apps.usage.filters import kind_in_words
@@ -125,11 +125,10 @@ class KeptAsideTable(django_tables2.Table):
         )
 
     def render_state(self, record: RowKeptAside) -> SafeString:
-        label, tone = row_state(record)
-        badge = format_html('<span class="badge is-{}">{}</span>', tone, label)
+        state = badge(*row_state(record))
         if record.settled_at is None:
-            return badge
-        return format_html('{}<span class="sub">{}</span>', badge, record.settled_by)
+            return state
+        return format_html('{}<span class="sub">{}</span>', state, record.settled_by)
 
 
 def row_state(row: RowKeptAside) -> tuple[str, str]:

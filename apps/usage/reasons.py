@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.usage.domain.formats import CONTROL_TOTALS
 from apps.usage.domain.refusals import Hole, TellingError
 
-# What files of a kind hold, inside of a sentence.
+# What files of a kind hold, as it stands inside of a sentence.
 KINDS_IN_WORDS = {
     "agent-sessions": _("agent sessions"),
     "wfo-sessions": _("workforce optimization sessions"),
@@ -17,6 +18,11 @@ KINDS_IN_WORDS = {
     "digital-usage": _("digital usage"),
     CONTROL_TOTALS: _("control totals"),
 }
+
+
+def kind_of_file(name: str) -> str:
+    """What files of a kind hold, where a line begins with it."""
+    return str(capfirst(KINDS_IN_WORDS[name]))
 
 
 def told(reason: str) -> str:

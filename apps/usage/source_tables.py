@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.core.columns import column
+from apps.core.columns import badge, column
 from apps.core.domain.periods import Period
 from apps.core.formatting import EN_DASH, moment, number, period
 from apps.usage.domain.freshness import CalendarDay, DayState, Rhythm, gaps
@@ -146,8 +146,7 @@ class SourceTable(django_tables2.Table):
         )
 
     def render_state(self, record: Freshness) -> SafeString:
-        label, tone = source_state(record.rhythm)
-        return format_html('<span class="badge is-{}">{}</span>', tone, label)
+        return badge(*source_state(record.rhythm))
 
     def render_until(self, record: Freshness) -> str:
         return moment(record.until) if record.until else EN_DASH

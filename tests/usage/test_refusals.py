@@ -24,7 +24,7 @@ from apps.usage.domain.records import KINDS_OF_FILE
 from apps.usage.domain.refusals import TellingError, listed
 from apps.usage.formats import shipped_formats
 from apps.usage.models import Delivery, DeliveryState, RowKeptAside
-from apps.usage.reasons import in_words
+from apps.usage.reasons import KINDS_IN_WORDS, in_words, kind_of_file
 from apps.usage.services import UsageRefused, import_usage
 from tests.conftest import NOW
 from tests.core.test_translations import compiled
@@ -168,6 +168,29 @@ def test_a_refusal_speaks_the_language_of_its_reader(compiled: None, language: s
             in_words(LicenceListError("the header lacks %(columns)s", columns=["licence", "from"])),
         ]
     assert told == lines
+
+
+@pytest.mark.parametrize(
+    ("language", "kinds"),
+    [
+        ("en", "fit IVR legs and voice calls: say"),
+        ("fr", "natures (segments IVR et appels vocaux)"),
+        ("sv", "med IVR-ben och röstsamtal: ange"),
+        ("cs", "druhům (úseky IVR a hlasové hovory): uveďte"),
+    ],
+)
+def test_kinds_begin_with_a_capital_where_a_line_begins_with_them_alone(
+    compiled: None, language: str, kinds: str
+) -> None:
+    names = {name for kind in ("ivr-legs", "voice-calls") for name in KINDS_OF_FILE[kind].columns}
+    with pytest.raises(FormatError) as refused:
+        choose(names, shipped_formats())
+    with translation.override(language):
+        assert kinds in in_words(refused.value)
+        for name, words in KINDS_IN_WORDS.items():
+            assert str(words)[0].islower() or str(words).startswith("IVR")
+            assert kind_of_file(name)[0].isupper()
+            assert kind_of_file(name)[1:] == str(words)[1:]
 
 
 @pytest.mark.parametrize(
