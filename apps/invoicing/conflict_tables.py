@@ -20,9 +20,10 @@ from apps.core.formatting import EN_DASH, moment, number
 from apps.core.spreadsheets import FILE_LANGUAGE, harmless
 from apps.usage.domain.records import DESCRIBED, Content, Kind
 from apps.usage.filters import kind_in_words
-from apps.usage.models import Channel, Conflict
+from apps.usage.models import Channel, Conflict, Decision
 
 ROWS_A_PAGE = 50
+_TONES = {Decision.ARRIVING: "accent", Decision.STORED: "ok", Decision.REPLACED: ""}
 
 
 class ConflictTable(django_tables2.Table):
@@ -87,9 +88,8 @@ def file_of(conflict: Conflict) -> str:
 
 def conflict_state(conflict: Conflict) -> tuple[str, str]:
     """How a conflict stands, in a word and a tone."""
-    if conflict.decided_at is None:
-        return _("To be decided"), "warning"
-    return (_("Arriving taken"), "accent") if conflict.took_arriving else (_("Stored kept"), "ok")
+    decision = conflict.decision
+    return (_("To be decided"), "warning") if decision is None else (str(decision.label), _TONES[decision])
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,6 @@ def conflicts_csv(conflicts: Iterable[Conflict]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_CSV_HEADING)
     licences = {None: "", True: "premium", False: "standard"}
-    decisions = {None: "", True: "arriving", False: "stored"}
     for each in conflicts:
         writer.writerow(
             [
@@ -174,7 +173,7 @@ def conflicts_csv(conflicts: Iterable[Conflict]) -> str:
                 each.line_number or "",
                 each.decided_at.isoformat() if each.decided_at else "",
                 harmless(each.decided_by),
-                decisions[each.took_arriving],
+                each.decision or "",
                 harmless(each.reason),
             ]
         )

@@ -305,6 +305,14 @@ class RememberedAnswer(models.Model):
         return self.key
 
 
+class Decision(models.TextChoices):
+    """What became of a conflict's content: it counts, what was stored does, or it counted until another was taken."""
+
+    ARRIVING = "arriving", _("Arriving taken")
+    STORED = "stored", _("Stored kept")
+    REPLACED = "replaced", _("Replaced")
+
+
 class Conflict(OfCustomer):
     """A record whose id is stored with another content; what was stored first counts until somebody decides (R13).
 
@@ -360,3 +368,12 @@ class Conflict(OfCustomer):
     def content(self) -> Content:
         """What the record says that was kept aside."""
         return Content(self.actor, self.premium, self.started_at, self.ended_at, self.quantity)
+
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided about it; None while that is to be done."""
+        if self.decided_at is None:
+            return None
+        if self.delivery_id is None:
+            return Decision.REPLACED
+        return Decision.ARRIVING if self.took_arriving else Decision.STORED

@@ -606,6 +606,13 @@ def test_a_conflict_says_what_arrived_and_what_was_decided(
     }
     told = read(client_of(dana), "conflicts/", customer="C-100")
     assert [each["delivery"] for each in told] == [each.delivery_id for each in conflicts[:2]]
+    with scope(PROVIDER):
+        decide_conflict(conflict=conflicts[1], take_arriving=True, by="dana@example.com", reason="a test")
+    told = read(client_of(bob), "conflicts/", record_id="two-0")
+    assert [(each["actor"], each["decision"]) for each in told] == [
+        ("bertil", "arriving"),
+        ("anna", "replaced"),
+    ]
 
 
 def test_conflicts_are_of_whom_they_concern_and_filtered_as_on_their_page(

@@ -240,8 +240,14 @@ def test_a_decided_conflict_shows_for_ever_what_it_was_decided_between(
     with scope(PROVIDER):
         decided["c"] = Conflict.objects.get(actor="c")
     client = client_of(ben)
-    for agent, sides in (("b", "b c"), ("d", "b d"), ("e", "e b"), ("c", "b c")):
+    for agent, sides, state in (
+        ("b", "b c", "Arriving taken"),
+        ("d", "b d", "Stored kept"),
+        ("e", "e b", "Arriving taken"),
+        ("c", "b c", "Replaced"),
+    ):
         text = text_of(client.get(address(decided[agent])).content.decode())
+        assert state in text, agent
         assert f"Agent {sides} (differs)" in text, agent
         assert text.count("(differs)") == 1, agent
         assert ("Something else counts today" in text) is (agent != "e"), agent

@@ -18,7 +18,7 @@ from apps.core.moments import moment_json
 from apps.usage.api.shapes import KIND_NAMES
 from apps.usage.domain.records import DESCRIBED
 from apps.usage.filters import ConflictFilter
-from apps.usage.models import Conflict, Source
+from apps.usage.models import Conflict, Decision, Source
 
 CONFLICT = shape(
     "Conflict",
@@ -41,7 +41,9 @@ CONFLICT = shape(
         "decided_at": of.DateTimeField(allow_null=True, help_text="Empty while it is to be decided."),
         "decided_by": of.CharField(),
         "decision": of.ChoiceField(
-            ["arriving", "stored"], allow_null=True, help_text="Which content counts since then."
+            Decision.values,
+            allow_null=True,
+            help_text="Which content counts since then. Replaced: this one counted until then.",
         ),
         "reason": of.CharField(help_text="Why it was decided so."),
     },
@@ -74,7 +76,6 @@ class ConflictListView(APIView):
 def as_conflict(conflict: Conflict, source: str) -> dict[str, Any]:
     """A conflict as the API names it: what arrived, and what was decided."""
     licences = {None: None, True: "premium", False: "standard"}
-    decisions = {None: None, True: "arriving", False: "stored"}
     return {
         "id": conflict.pk,
         "customer": conflict.customer.ref,
@@ -90,6 +91,6 @@ def as_conflict(conflict: Conflict, source: str) -> dict[str, Any]:
         "line_number": conflict.line_number,
         "decided_at": moment_json(conflict.decided_at),
         "decided_by": conflict.decided_by,
-        "decision": decisions[conflict.took_arriving],
+        "decision": conflict.decision,
         "reason": conflict.reason,
     }
