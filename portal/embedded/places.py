@@ -209,8 +209,9 @@ def _account_of(data: Path) -> Account:
         return _unprivileged_account()
     owner = data.stat().st_uid
     if os.geteuid() not in (0, owner) or owner == 0:
+        wanted = _unprivileged_account().name
         raise EmbeddedError(
-            f"{data} belongs to {_name_of(owner)}, not to {_own_name()}: set PORTAL_HOME to another folder."
+            f"{data} belongs to {_name_of(owner)}, not to {wanted}: set PORTAL_HOME to another folder."
         )
     entry = pwd.getpwuid(owner)
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)

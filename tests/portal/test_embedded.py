@@ -327,6 +327,13 @@ def test_a_socket_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root runs the servers as somebody else")
+def test_data_of_root_are_refused_and_told_whose_they_should_be(tmp_path: Path) -> None:
+    (tmp_path / "postgresql").mkdir()
+    with pytest.raises(EmbeddedError, match=r"postgresql belongs to root, not to (postgres|nobody): set"):
+        prepare_places(tmp_path)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root runs the servers as somebody else")
 def test_a_private_folder_stays_private_and_the_data_are_kept_elsewhere(tmp_path: Path) -> None:
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
