@@ -32,7 +32,7 @@ class ConflictTable(django_tables2.Table):
     record = column(gettext_lazy("Record"))
     customer = column(gettext_lazy("Customer"))
     kind = column(gettext_lazy("Kind"))
-    starts = column(gettext_lazy("Arriving content"), attrs={"cell": {"class": "nowrap"}})
+    starts = column(gettext_lazy("Content"), attrs={"cell": {"class": "nowrap"}})
     came = column(gettext_lazy("Came with"))
     state = column(gettext_lazy("State"))
 
@@ -65,7 +65,7 @@ class ConflictTable(django_tables2.Table):
 
     def render_came(self, record: Conflict) -> str | SafeString:
         if record.delivery_id is None:
-            return _("Stored until a decision")
+            return _("Stored before the decision")
         return format_html(
             '<span class="break">{}</span><span class="sub">{}</span>',
             file_of(record),

@@ -33,7 +33,8 @@ from apps.invoicing.conflict_tables import (
     file_of,
 )
 from apps.reconciliation.conflict_effect import CycleEffect
-from apps.usage.conflict_sides import get_opposite, get_stored, list_closed_cycles_touched
+from apps.usage.conflict_sides import get_stored, list_closed_cycles_touched
+from apps.usage.domain.records import Content
 from apps.usage.filters import ConflictFilter, kind_in_words
 from apps.usage.models import Conflict, Source
 from apps.usage.services import decide_conflict, decide_conflicts
@@ -141,6 +142,7 @@ def _filtered(request: HttpRequest) -> tuple[ConflictFilter, QuerySet[Conflict]]
     listed = (
         Conflict.objects.select_related("customer")
         .prefetch_related("delivery")
+        .defer("opposite")
         .order_by(F("decided_at").desc(nulls_first=True), "delivery_id", "line_number", "pk")
     )
     filters = ConflictFilter(request.GET, queryset=listed, request=request)
@@ -183,7 +185,7 @@ def _list_page(
 def _page(request: HttpRequest, user: User, conflict: Conflict, form: DecisionForm) -> HttpResponse:
     is_open = conflict.decided_at is None
     stored = get_stored(conflict)
-    sides = [get_opposite(conflict), conflict.content]
+    sides = [Content.of(conflict.opposite) if conflict.opposite else stored.content, conflict.content]
     if conflict.took_arriving:
         sides.reverse()  # what the decision made count comes first
     effects = list_priced_effects(conflict, today=timezone.now().date()) if is_open else []

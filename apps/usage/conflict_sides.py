@@ -46,14 +46,6 @@ def get_stored(conflict: Conflict) -> StoredSide:
     return StoredSide(content, interval.recorded_at)
 
 
-def get_opposite(conflict: Conflict) -> Content:
-    """The other content that it was decided between; what is stored, while that is to be done.
-
-    Of decisions that were made before this was kept, and left what was stored: what is stored today.
-    """
-    return Content.of(conflict.opposite) if conflict.opposite else get_stored(conflict).content
-
-
 def service_of(conflict: Conflict) -> Service:
     """The service whose cycles a record counts in."""
     return Service.DIGITAL if conflict.kind == Kind.DIGITAL_USAGE else Service.CONTACT_CENTRE

@@ -306,7 +306,7 @@ class RememberedAnswer(models.Model):
 
 
 class Decision(models.TextChoices):
-    """What became of a conflict's content: it counts, what was stored does, or it counted until another was taken."""
+    """What was decided about a content: it was taken, what was stored was kept, or it was that and was replaced."""
 
     ARRIVING = "arriving", _("Arriving taken")
     STORED = "stored", _("Stored kept")
@@ -318,7 +318,7 @@ class Conflict(OfCustomer):
 
     A content that counted until a decision took another in its place is kept in the same way, without a delivery: all
     that was ever decided about a record stands here, and none of it is a conflict when it arrives again.
-    ``opposite`` is the other content that it was decided between, as ``Content.snapshot``: what is stored goes on.
+    ``opposite`` is the other content that it was decided between, as ``Content.snapshot``; None until then.
     """
 
     kind = models.SmallIntegerField(choices=_KINDS)
@@ -358,6 +358,10 @@ class Conflict(OfCustomer):
                 name="usage_conflict_decided_or_not",
                 condition=models.Q(decided_at=None, took_arriving=None)
                 | models.Q(decided_at__isnull=False, took_arriving__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="usage_conflict_came_or_was_replaced",
+                condition=models.Q(delivery__isnull=False) | models.Q(took_arriving=False),
             ),
         ]
 

@@ -250,7 +250,7 @@ def test_a_decided_conflict_shows_for_ever_what_it_was_decided_between(
         assert state in text, agent
         assert f"Agent {sides} (differs)" in text, agent
         assert text.count("(differs)") == 1, agent
-        assert ("Something else counts today" in text) is (agent != "e"), agent
+        assert ("What was decided for counts no more" in text) is (agent != "e"), agent
 
 
 @pytest.mark.parametrize("role", [Role.PARTNER_READER, Role.PARTNER_BILLING, Role.PROVIDER_SUPPORT])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from apps.catalogue.domain.kinds import Service
 from apps.core.tenancy import PROVIDER, Role, Scope, scope
 from apps.organisations.models import Customer
 from apps.subscriptions.models import ClosedCycle, StaleCause, StaleSpan, Subscription
+from apps.usage.domain.records import Content
 from apps.usage.models import Conflict, Event, Interval
 from apps.usage.services import (
     AlreadyDecided,
@@ -175,6 +177,29 @@ def test_R13_a_third_content_is_a_conflict_of_its_own_whatever_was_decided(
     third = HEADER + row("10 8", "10 17")
     assert counts(files.take(third)) == CONFLICT
     assert counts(files.take(third + "\n")) == DUPLICATE
+
+
+def test_R13_what_earlier_decisions_were_made_between_is_found_again(
+    conflict: Conflict, owner: Customer, files: UsageFiles
+) -> None:
+    """Of intervals and of digital usage; what was taken, what was not, and what was replaced."""
+    decide(conflict, take=False)
+    for hour, takes in ((17, True), (18, False), (19, True), (20, True), (21, False)):
+        files.take(HEADER + row("10 8", f"10 {hour}"))
+        with scope(PROVIDER):
+            decide(Conflict.objects.get(decided_at=None), take=takes)
+    for quantity in (1, 2):
+        files.take(UNITS + f"u1,{SMS},{quantity},2024-06-10T08:00:00Z\n", kind="digital-usage")
+    with scope(PROVIDER):
+        decide(Conflict.objects.get(decided_at=None), take=False)
+        kept: dict[int, Any] = dict(Conflict.objects.values_list("pk", "opposite"))
+        assert len(kept) == 8
+        Conflict.objects.update(opposite=None)
+        with connection.cursor() as cursor:
+            cursor.execute(import_module("apps.usage.migrations.0010_opposite_contents").EARLIER_DECISIONS)
+        found: dict[int, Any] = dict(Conflict.objects.values_list("pk", "opposite"))
+        for pk, opposite in kept.items():
+            assert Content.of(found[pk]) == Content.of(opposite)
 
 
 def test_R13_a_record_taken_while_open_is_completed_by_its_end(owner: Customer, files: UsageFiles) -> None:

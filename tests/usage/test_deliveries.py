@@ -186,17 +186,16 @@ def test_a_worker_leaves_a_file_to_the_one_that_has_it_until_that_is_given_up(
     assert counts(delivery) == (5, 0, 0, 0)
 
 
-@pytest.mark.parametrize(("content", "is_silent"), [(HEADER + numbered(range(5)), False), (EVENT, True)])
-def test_a_file_of_events_is_one_workers_until_all_of_them_are_read(
-    content: str, is_silent: bool, own_customer: Customer, files: UsageFiles, monkeypatch: pytest.MonkeyPatch
+def test_a_file_is_one_workers_for_as_long_as_it_may_take_to_the_first_block(
+    own_customer: Customer, files: UsageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leases: list[Any] = []
     monkeypatch.setattr(
         deliveries, "read_on", lambda delivery, *_how, **_else: leases.append(again(delivery).leased_until)
     )
     began = timezone.now()
-    read(receive(files.write(content)), seconds=480)
-    assert (leases[0] > began + timedelta(seconds=480)) is is_silent
+    read(receive(files.write(EVENT)), seconds=480)
+    assert leases[0] > began + timedelta(seconds=480)
 
 
 def test_a_worker_whose_statement_the_database_breaks_off_leaves_the_file_to_the_next(

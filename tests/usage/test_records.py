@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -199,6 +200,22 @@ def test_R13_one_moment_written_with_two_offsets_is_one_value() -> None:
         now=NOW,
     )[1]
     assert meet(first, second) is Outcome.DUPLICATE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        Content(
+            "a1", True, datetime(2024, 6, 9, 8, 0, 0, 1, tzinfo=UTC), datetime(2024, 6, 9, 16, tzinfo=UTC)
+        ),
+        Content("+46 8 1", None, datetime(2024, 6, 9, 8, tzinfo=UTC), None),
+        Content(
+            "SMS", None, datetime(2024, 6, 9, tzinfo=UTC), datetime(2024, 6, 9, tzinfo=UTC), 1_000_000_000_000
+        ),
+    ],
+)
+def test_a_content_that_is_kept_comes_back_as_it_was(content: Content) -> None:
+    assert Content.of(json.loads(json.dumps(content.snapshot()))) == content
 
 
 @settings(max_examples=50)

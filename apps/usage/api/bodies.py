@@ -52,10 +52,10 @@ def read_records(request: HttpRequest, until_answered: ExitStack) -> Sent:
         Problem: 400 cut short or not JSON, 408 too slow, 413 too large, 415 of another type, 503 too much at once.
     """
     too_large = _too_large(_("A body has at most %(bytes)s bytes, packed and unpacked."), MOST_BYTES)
-    with _coming(request) as coming:
+    with _body_of(request) as body:
         media_type = _media_type(request)
         is_packed = _is_packed(request)
-        plain = coming.read(MOST_BYTES, too_large)
+        plain = body.read(MOST_BYTES, too_large)
     if is_packed or len(plain) > LARGE:
         _take_room(until_answered)
     if is_packed:
@@ -77,10 +77,10 @@ def read_file(request: HttpRequest, *, most: int) -> bytes:
     Raises:
         Problem: 400 cut short, 408 too slow, 413 too large, 415 packed.
     """
-    with _coming(request) as coming:
+    with _body_of(request) as body:
         if _is_packed(request):
             raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _("Send the file as it is, not packed."))
-        return bytes(coming.read(most, _too_large(_("The file has more than %(bytes)s bytes."), most)))
+        return bytes(body.read(most, _too_large(_("The file has more than %(bytes)s bytes."), most)))
 
 
 # The headers
@@ -123,13 +123,13 @@ def _length(request: HttpRequest) -> int | None:
 
 
 @contextmanager
-def _coming(request: HttpRequest) -> Iterator[_Coming]:
+def _body_of(request: HttpRequest) -> Iterator[_Coming]:
     """A body on its way. What is refused the client may still finish sending."""
-    coming = _Coming(request)
+    body = _Coming(request)
     try:
-        yield coming
+        yield body
     except Problem:
-        coming.pass_over()
+        body.pass_over()
         raise
 
 

@@ -35,7 +35,7 @@ CONFLICT = shape(
         "quantity": of.IntegerField(allow_null=True, help_text="Of digital usage."),
         "delivery": of.IntegerField(
             allow_null=True,
-            help_text="That which brought it. Empty: one of the provider's, or it was stored until a decision.",
+            help_text="That which brought it. Empty: one of the provider's, or it was stored before the decision.",
         ),
         "line_number": of.IntegerField(allow_null=True),
         "decided_at": of.DateTimeField(allow_null=True, help_text="Empty while it is to be decided."),
@@ -43,7 +43,8 @@ CONFLICT = shape(
         "decision": of.ChoiceField(
             Decision.values,
             allow_null=True,
-            help_text="Which content counts since then. Replaced: this one counted until then.",
+            help_text="Which content was taken; a later decision may have taken another. "
+            "Replaced: this one was stored until then.",
         ),
         "reason": of.CharField(help_text="Why it was decided so."),
     },
@@ -65,7 +66,7 @@ class ConflictListView(APIView):
     def get(self, request: Request) -> Response:
         not_for_customers(request.user)
         keyset = Keyset(request, {"id": int})
-        conflicts = Conflict.objects.select_related("customer").prefetch_related("delivery")
+        conflicts = Conflict.objects.select_related("customer").prefetch_related("delivery").defer("opposite")
         found = keyset.take(filtered(ConflictFilter(request.query_params, queryset=conflicts)))
         sources = Source.objects.in_bulk({conflict.source_id for conflict in found})
         return keyset.response(

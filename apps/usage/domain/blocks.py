@@ -35,7 +35,7 @@ class Block:
 
     ``line_numbers`` say where each row stands, ``texts`` how (as it came, perhaps shortened). ``broken`` are the rows
     that are none, by their index, and why. ``knows_numbers``: as they were read, some cells may have been numbers
-    instead of texts (JSON, XLSX).
+    instead of texts (JSON, XLSX); it is told of blocks as they are read, and not of what is made of them.
     """
 
     line_numbers: Sequence[int]

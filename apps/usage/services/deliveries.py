@@ -120,9 +120,10 @@ def _lacks_its_file(delivery: Delivery) -> bool:
 def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:
     """A worker's part: read on for so long. True when nothing is left to do for this worker.
 
-    It takes the lease, which each block renews; while another worker has it there is nothing to do. Progress is in the
-    delivery after each block. A file that cannot be read fails with one line that says why. One whose description was
-    changed when a part of it was read is read from its beginning: other rows may have become of it.
+    It takes the lease, which each block renews; while another worker has it there is nothing to do. The first block may
+    take all of its time: events make rows at the end of their file. Progress is in the delivery after each block. A
+    file that cannot be read fails with one line that says why. One whose description was changed when a part of it was
+    read is read from its beginning: other rows may have become of it.
     """
     until = time.monotonic() + seconds
     with scope(PROVIDER):
@@ -134,7 +135,7 @@ def read_delivery(*, delivery_id: int, now: datetime, seconds: float) -> bool:
         begin_again_if_described_anew(delivery, now=now)
         delivery.state = DeliveryState.READING
         delivery.started_at = delivery.started_at or now
-        delivery.leased_until = timezone.now() + LEASE
+        delivery.leased_until = timezone.now() + max(LEASE, timedelta(seconds=seconds + SECONDS_FOR_A_BLOCK))
         delivery.save(update_fields=["state", "started_at", "leased_until"])
     try:
         is_over = _read_for(delivery, until, now)
@@ -177,15 +178,8 @@ def _read_for(delivery: Delivery, until: float, now: datetime) -> bool:
                 delivery.source_name,
                 now=now,
             )
-        if opened.format.pair:  # nothing is heard of its rows until the last event is read
-            _keep_lease(delivery, timedelta(seconds=until - time.monotonic() + SECONDS_FOR_A_BLOCK))
         read_on(delivery, opened, raw, sender=sender, may_go_on=may_go_on)
     return not stopped
-
-
-def _keep_lease(delivery: Delivery, duration: timedelta) -> None:
-    with scope(PROVIDER):
-        Delivery.objects.filter(pk=delivery.pk).update(leased_until=timezone.now() + max(LEASE, duration))
 
 
 def _opened(path: Path, until: float) -> IO[bytes]:
