@@ -188,7 +188,7 @@ def _page(user: User, customer: Customer) -> dict[str, Any]:
 
 
 def _facts(paper: ControlPaper) -> list[str]:
-    """Who brought it and when, and by which rules it was compared."""
+    """Who brought it and when, by which rules it was compared, and who waits for that."""
     facts = [
         _("Uploaded %(moment)s: %(by)s") % {"moment": moment(paper.uploaded_at), "by": paper.uploaded_by},
         f"SHA-256 {paper.sha256[:12]}…",
@@ -198,6 +198,8 @@ def _facts(paper: ControlPaper) -> list[str]:
             _("Compared %(moment)s: %(by)s") % {"moment": moment(paper.compared_at), "by": paper.compared_by},
             _("Rules %(version)s") % {"version": paper.result["rules"]},
         ]
+    if paper.state != ControlPaper.State.COMPARED:
+        facts.append(_("Comparison asked for: %(by)s") % {"by": paper.asked_by})
     if paper.as_of:
         facts.insert(1, _("Counted %(moment)s") % {"moment": moment(paper.as_of)})
     return facts

@@ -128,11 +128,13 @@ def test_a_comparison_names_who_had_asked_for_it_whoever_asks_in_vain_since(
         broken.setattr(control, "compare_rows", nothing)
         tasks.compare_control_paper(paper.pk)
     assert now_of(paper).state == "failed"
+    assert f"Comparison asked for: {dana.email}" in get(client_of(bob), place)
     assert shown() == [bob.email] * 2
     client_of(dana).post(again)
     assert shown() == [bob.email] * 2
     tasks.compare_control_paper(paper.pk)
     assert shown() == [dana.email] * 2
+    assert "Comparison asked for" not in get(client_of(bob), place)
     with scope(PROVIDER):
         asked = AuditEntry.objects.filter(action="control.compared").order_by("pk")
         assert [*asked.values_list("by", flat=True)] == [bob.email, dana.email]
